@@ -1,0 +1,44 @@
+"""Errors that a user can act on.
+
+Each is one sentence: what is wrong, where, what was expected, and the way out. The command line prints
+it and ends with exit code 2; any other exception is a bug and ends with code 1 and its traceback.
+No message holds patient text.
+"""
+
+from __future__ import annotations
+
+
+class RadnetError(Exception):
+    """Base of all errors whose message is meant for the user."""
+
+
+class ConfigError(RadnetError):
+    """A configuration file that cannot be used; the message lists all its faults."""
+
+
+class SourceError(RadnetError):
+    """A source of DICOM files that cannot be read at all."""
+
+
+class WorkspaceError(RadnetError):
+    """An artefact that is missing, locked or not what its name says."""
+
+
+class RuleError(RadnetError):
+    """A rule table or decisions file that cannot be used; the message names file, rule and key."""
+
+
+class TableError(RadnetError):
+    """A table given by the user that lacks columns or cannot be parsed."""
+
+
+class GeometryError(RadnetError):
+    """Positions or orientations that do not describe a volume."""
+
+
+class PixelError(RadnetError):
+    """Pixel data that cannot be decoded."""
+
+
+class ExecutorError(RadnetError):
+    """An executor that is unknown or cannot be reached."""
