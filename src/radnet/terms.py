@@ -71,13 +71,16 @@ GEOMETRIES: Final = (
 EXCLUSION_STEPS: Final = (
     "unreadable",
     "unsupported_object",
-    *GEOMETRIES[1:],
+    "duplicate_instance",
+    *(verdict for verdict in GEOMETRIES if verdict not in ("uniform", "time_series")),
     "oblique",
     "too_few_slices",
     "no_description",
     "excluded_sequence",
+    "time_series",
     "unknown_sequence",
     "unknown_view",
     "spacing_above_15mm",
+    "excluded_by_person",
 )
-"""Reasons for leaving a file or stack out, in the order in which the funnel counts them."""
+"""Reasons for leaving a file or stack out, in the funnel's order (paper, section 3)."""

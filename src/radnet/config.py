@@ -1,0 +1,241 @@
+"""The configuration: one TOML file, a table a stage, every key optional.
+
+A policy is a named set of defaults: `default`, or `paper` for the way of 3D-RADNet section 2.1. Keys in the
+file win over the policy, the command line wins over the file. Unknown keys and bad values are refused,
+all at once, naming the file and the nearest known key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from radnet.errors import ConfigError
+from radnet.terms import GEOMETRIES, PAPER_SEQUENCES, SEQUENCES
+
+Policy = Literal["default", "paper"]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Table(BaseModel):
+    """A table of the file: frozen, strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScanConfig(_Table):
+    """Reading headers."""
+
+    patient_key: Path | None = None
+    """File with the secret that keys the patients' hashes; by default `patient.key` in the workspace, made at
+    the first scan. Name one outside to match patients between workspaces."""
+    chunk_files: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Files that a worker takes at a time."""
+
+
+class SeriesConfig(_Table):
+    """From instances to stacks."""
+
+    spacing_tolerance: Positive = 0.01
+    """Largest departure of a gap from the median gap, as a share of it."""
+    spacing_tolerance_mm: Positive = 0.1
+    """A gap this close to the median is uniform whatever its share."""
+    orientation_tolerance: Positive = 1e-3
+    """Largest difference of a direction cosine within one stack."""
+
+
+class LabelsConfig(_Table):
+    """What rules read and which stacks are kept."""
+
+    rules: tuple[Path, ...] = ()
+    """Folders of rule tables that overlay the shipped ones."""
+    decisions: Path | None = None
+    """CSV file of people's decisions; append-only, wins over every rule."""
+    keep_sequences: tuple[str, ...] = PAPER_SEQUENCES
+    """Sequence words that are kept; the others leave as `excluded_sequence`."""
+    keep_geometries: tuple[str, ...] = ("uniform",)
+    """Geometry verdicts that are kept."""
+    keep_reformats: bool = True
+    """Whether reformatted stacks (form `reformat`) are kept."""
+    exact_orientation: bool = False
+    """Whether only the paper's three standard orientations have a view (section 2.1.2, within 1e-3)."""
+    max_tilt_deg: Annotated[float, Field(ge=0, lt=45)] = 20.0
+    """Largest angle of the normal to its nearest axis before a stack is oblique."""
+    require_description: bool = False
+    """Whether a stack without SeriesDescription is excluded."""
+    min_slices: Annotated[int, Field(ge=1)] = 16
+    """Fewest slices (section 2.1.5)."""
+    max_effective_spacing_mm: Positive = 15.0
+    """Largest slice spacing after the resize to the target shape (section 2.1.5)."""
+    contrast_from_agent_alone: bool = False
+    """Whether contrast is `yes` when ContrastBolusAgent holds a text that is no denial and `no` otherwise
+    (section 2.1.3), instead of the rule table."""
+
+
+class VolumesConfig(_Table):
+    """From stacks to arrays."""
+
+    shape: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (
+        48,
+        192,
+        192,
+    )
+    """Slices, rows and columns of a volume."""
+    intensity: Literal["windows", "min_max"] = "windows"
+    """`windows`: CT by ct_window, MR by mr_percentiles; `min_max`: the paper's way (section 2.1.5)."""
+    ct_window: tuple[float, float] = (-1000.0, 1000.0)
+    """HU that become grey levels 0 and 255."""
+    mr_percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = (
+        0.5,
+        99.5,
+    )
+    """Percentiles of the resized volume that become grey levels 0 and 255."""
+    compression: Literal["none", "zstd"] = "none"
+    """`none` can be memory-mapped; `zstd` takes about 0.4 of the room."""
+    shard_volumes: Annotated[int, Field(ge=1)] = 64
+    """Volumes in one shard file."""
+
+
+class ReportConfig(_Table):
+    """The page."""
+
+    min_patients_for_text: Annotated[int, Field(ge=3)] = 3
+    """A free text is shown only when at least this many patients share it."""
+    montage_examples: Annotated[int, Field(ge=1)] = 1
+    """Volumes shown for each combination of labels."""
+
+
+class RadnetConfig(_Table):
+    """The whole configuration."""
+
+    policy: Policy = "default"
+    scan: ScanConfig = ScanConfig()
+    series: SeriesConfig = SeriesConfig()
+    labels: LabelsConfig = LabelsConfig()
+    volumes: VolumesConfig = VolumesConfig()
+    report: ReportConfig = ReportConfig()
+
+
+POLICIES: Final[dict[Policy, dict[str, dict[str, Any]]]] = {
+    "default": {},
+    "paper": {
+        "labels": {
+            "exact_orientation": True,
+            "require_description": True,
+            "contrast_from_agent_alone": True,
+        },
+        "volumes": {"intensity": "min_max"},
+    },
+}
+"""What each policy sets; a key of the user's file wins over it."""
+
+
+def load_config(
+    path: Path | None = None, policy: Policy | None = None, changes: Mapping[str, Any] | None = None
+) -> RadnetConfig:
+    """Read and check a configuration.
+
+    Args:
+        path: The TOML file; None means all defaults.
+        policy: Overrides the file's policy; None keeps it.
+        changes: Keys as `{"labels": {"min_slices": 20}}` that win over file and policy.
+
+    Returns:
+        The resolved configuration; relative paths of the file are relative to its folder.
+
+    Raises:
+        ConfigError: If the file is missing, is not TOML, or has unknown keys or bad values (all are listed).
+    """
+    name = str(path) if path else "configuration"
+    given = _read(path) if path else {}
+    chosen = policy or given.get("policy", "default")
+    if chosen not in POLICIES:
+        raise ConfigError(f"{name}: policy is {chosen!r}; it must be one of {', '.join(POLICIES)}")
+    merged = _merge(_merge(POLICIES[chosen], given), {**(changes or {}), "policy": chosen})
+    try:
+        config = RadnetConfig.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_sentence(name, error)) from None
+    faults = _faults(config)
+    if faults:
+        raise ConfigError(f"{name}: " + "; ".join(faults))
+    return _rooted(config, path.resolve().parent) if path else config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _sentence(name: str, error: ValidationError) -> str:
+    return f"{name}: " + "; ".join(_fault(item["loc"], item["type"], item["msg"]) for item in error.errors())
+
+
+def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(str(part) for part in location)
+    if kind != "extra_forbidden":
+        return f"{key}: {message[0].lower()}{message[1:]}"
+    model: type[BaseModel] = RadnetConfig
+    for part in location[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        assert isinstance(annotation, type)
+        model = annotation
+    near = difflib.get_close_matches(str(location[-1]), list(model.model_fields), n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(model.model_fields)}"
+    return f"unknown key '{key}'; {hint}"
+
+
+def _faults(config: RadnetConfig) -> list[str]:
+    """What single fields cannot know about themselves."""
+    faults = []
+    for key, words, known in (
+        ("labels.keep_sequences", config.labels.keep_sequences, SEQUENCES),
+        ("labels.keep_geometries", config.labels.keep_geometries, GEOMETRIES),
+    ):
+        for word in words:
+            if word not in known:
+                near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+                hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+                faults.append(f"{key}: unknown word '{word}'; {hint}")
+    for key, (low, high) in (
+        ("volumes.ct_window", config.volumes.ct_window),
+        ("volumes.mr_percentiles", config.volumes.mr_percentiles),
+    ):
+        if low >= high:
+            faults.append(f"{key}: {low:g} must be below {high:g}")
+    return faults
+
+
+def _rooted(config: RadnetConfig, folder: Path) -> RadnetConfig:
+    scan, labels = config.scan, config.labels
+    return config.model_copy(
+        update={
+            "scan": scan.model_copy(
+                update={"patient_key": scan.patient_key and folder / scan.patient_key.expanduser()}
+            ),
+            "labels": labels.model_copy(
+                update={
+                    "rules": tuple(folder / rules.expanduser() for rules in labels.rules),
+                    "decisions": labels.decisions and folder / labels.decisions.expanduser(),
+                }
+            ),
+        }
+    )

@@ -1,0 +1,279 @@
+"""The tables that stages hand to each other: their columns, and how they are read and written.
+
+Column names are DICOM keywords where one exists (PS3.6) and snake_case otherwise. Text keeps DICOM's
+backslash between values. A header attribute that is absent is null; one that is present and empty is ""
+(text) or null (numbers) and named in ``empty_attributes``; one whose value cannot be read is null and named
+in ``unreadable_attributes``.
+
+Every file is written beside its final name and renamed, so that a reader never sees half a table.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from radnet.errors import WorkspaceError
+
+TEXT: Final = pl.String()
+REAL: Final = pl.Float64()
+INTEGER: Final = pl.Int64()
+REALS: Final = pl.List(pl.Float64())
+TEXTS: Final = pl.List(pl.String())
+
+ORIGIN_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "source": TEXT,  # as the user named it, made absolute
+    "path": TEXT,  # absolute; archive.zip!member inside an archive
+    "frame": INTEGER,  # 1-based frame of an enhanced file, null for a file of one frame
+    "size": INTEGER,  # bytes of the file or member
+    "mtime_ns": INTEGER,  # of the file, or of the archive that holds it
+    "pixel_offset": INTEGER,  # of the value of Pixel Data in the file; null when deflated or absent
+    "pixel_length": INTEGER,  # bytes; null when encapsulated
+    "patient": TEXT,  # keyed hash of PatientID, 16 hex digits; null when there is none
+}
+"""Where an instance lies; ``path`` and ``frame`` are the key."""
+
+IDENTITY_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "SOPClassUID": TEXT,
+    "SOPInstanceUID": TEXT,
+    "SeriesInstanceUID": TEXT,
+    "StudyInstanceUID": TEXT,
+    "FrameOfReferenceUID": TEXT,
+    "TransferSyntaxUID": TEXT,
+}
+
+SERIES_ATTRIBUTES: Final[dict[str, pl.DataType]] = {
+    "Modality": TEXT,
+    "Manufacturer": TEXT,
+    "ManufacturerModelName": TEXT,
+    "MagneticFieldStrength": REAL,
+    "StudyDescription": TEXT,
+    "SeriesDescription": TEXT,
+    "ProtocolName": TEXT,
+    "RequestedProcedureDescription": TEXT,
+    "PerformedProcedureStepDescription": TEXT,
+    "BodyPartExamined": TEXT,
+    "AnatomicRegion": TEXT,  # code meaning in AnatomicRegionSequence
+    "SeriesNumber": INTEGER,
+    "SeriesTime": TEXT,
+    "PatientPosition": TEXT,
+    "ImageType": TEXT,
+    "DerivationDescription": TEXT,
+    "BurnedInAnnotation": TEXT,
+    "PatientIdentityRemoved": TEXT,
+    "DeidentificationMethod": TEXT,
+    "LossyImageCompression": TEXT,
+    "SliceThickness": REAL,
+    "SpacingBetweenSlices": REAL,
+    "GantryDetectorTilt": REAL,
+    "ReconstructionDiameter": REAL,
+    "KVP": REAL,
+    "ConvolutionKernel": TEXT,
+    "ScanOptions": TEXT,
+    "ScanningSequence": TEXT,
+    "SequenceVariant": TEXT,
+    "SequenceName": TEXT,
+    "PulseSequenceName": TEXT,
+    "MRAcquisitionType": TEXT,
+    "AcquisitionContrast": TEXT,
+    "EchoPulseSequence": TEXT,
+    "InversionRecovery": TEXT,
+    "ComplexImageComponent": TEXT,
+    "AngioFlag": TEXT,
+    "RepetitionTime": REAL,  # ms
+    "EchoTime": REAL,  # ms; EffectiveEchoTime of an enhanced file
+    "InversionTime": REAL,  # ms; first of InversionTimes of an enhanced file
+    "FlipAngle": REAL,  # degrees
+    "EchoTrainLength": INTEGER,
+    "EchoNumbers": INTEGER,
+    "NumberOfAverages": REAL,
+    "DiffusionBValue": REAL,  # s/mm2; standard, else Siemens (0019,xx0C), GE (0043,xx39), Philips (2001,xx03)
+    "NumberOfTemporalPositions": INTEGER,
+    "ContrastBolusAgent": TEXT,
+    "ContrastBolusRoute": TEXT,
+    "ContrastBolusVolume": REAL,
+    "ContrastBolusStartTime": TEXT,
+    "ContrastBolusTotalDose": REAL,
+    "ContrastBolusIngredient": TEXT,
+    "ContrastBolusIngredientConcentration": REAL,
+    "ContrastBolusAgentCode": TEXT,  # code meanings in ContrastBolusAgentSequence
+    "ContrastBolusRouteCode": TEXT,  # code meanings in ContrastBolusAdministrationRouteSequence
+    "ContrastBolusAgentAdministered": TEXT,  # YES or NO, any item of ContrastBolusUsageSequence
+    "ContrastBolusAgentDetected": TEXT,
+}
+"""Attributes that describe a series; copied from instances to stacks, and what rules may read."""
+
+INSTANCE_ATTRIBUTES: Final[dict[str, pl.DataType]] = {
+    "InstanceNumber": INTEGER,
+    "AcquisitionNumber": INTEGER,
+    "AcquisitionTime": TEXT,
+    "ContentTime": TEXT,
+    "TemporalPositionIdentifier": INTEGER,  # TemporalPositionIndex of an enhanced file
+    "TriggerTime": REAL,  # ms
+    "ImagePositionPatient": REALS,  # 3, mm, LPS
+    "ImageOrientationPatient": REALS,  # 6, row then column cosines
+    "SliceLocation": REAL,
+    "PixelSpacing": REALS,  # between rows, between columns; mm
+    "Rows": INTEGER,
+    "Columns": INTEGER,
+    "NumberOfFrames": INTEGER,
+    "SamplesPerPixel": INTEGER,
+    "PhotometricInterpretation": TEXT,
+    "BitsAllocated": INTEGER,
+    "BitsStored": INTEGER,
+    "HighBit": INTEGER,
+    "PixelRepresentation": INTEGER,
+    "RescaleSlope": REAL,
+    "RescaleIntercept": REAL,
+    "PixelPaddingValue": INTEGER,
+    "empty_attributes": TEXTS,
+    "unreadable_attributes": TEXTS,
+}
+"""Attributes that may differ from slice to slice."""
+
+INSTANCE_COLUMNS: Final = {**ORIGIN_COLUMNS, **IDENTITY_COLUMNS, **SERIES_ATTRIBUTES, **INSTANCE_ATTRIBUTES}
+
+SKIPPED_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "source": TEXT,
+    "path": TEXT,
+    "size": INTEGER,
+    "mtime_ns": INTEGER,
+    "reason": TEXT,  # a code, as in radnet.scan.skipped
+    "error": TEXT,  # class of the error, never a header value
+}
+
+STACK_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "stack_id": TEXT,  # 16 hex digits
+    "split_key": TEXT,  # what sets this stack apart within its series
+    "patient": TEXT,
+    "StudyInstanceUID": TEXT,
+    "SeriesInstanceUID": TEXT,
+    "FrameOfReferenceUID": TEXT,
+    "SOPClassUID": TEXT,
+    "acquisition_group": TEXT,  # one for all reconstructions of one acquisition
+    "source": TEXT,  # of the first slice
+    "path": TEXT,  # of the first slice
+    "n_files": INTEGER,
+    "n_instances": INTEGER,
+    "n_slices": INTEGER,  # distinct positions
+    "n_times": INTEGER,  # instances at each position
+    "geometry": TEXT,
+    "slice_spacing_mm": REAL,
+    "extent_mm": REAL,  # along the normal, n_slices x spacing
+    "orientation": REALS,  # 6 cosines of the first slice
+    "nearest_view": TEXT,  # axis of the largest component of the normal
+    "tilt_deg": REAL,  # of the normal against that axis
+    "shear_deg": REAL,  # between the line of positions and the normal
+    "Rows": INTEGER,
+    "Columns": INTEGER,
+    "PixelSpacing": REALS,
+    "AcquisitionTime": TEXT,
+    **SERIES_ATTRIBUTES,
+    "SamplesPerPixel": INTEGER,
+    "PhotometricInterpretation": TEXT,
+    "TransferSyntaxUID": TEXT,
+    "empty_attributes": TEXTS,
+    "unreadable_attributes": TEXTS,
+}
+
+SLICE_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "stack_id": TEXT,
+    "slice": INTEGER,  # from 0, along the slice axis of the stack's view (FACTS: table of axes)
+    "position_mm": REAL,  # along the normal
+    "path": TEXT,
+    "frame": INTEGER,
+}
+"""Which instance is which slice of a stack; joins with instances on (path, frame)."""
+
+LABEL_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "stack_id": TEXT,
+    "patient": TEXT,
+    "StudyInstanceUID": TEXT,
+    "SeriesInstanceUID": TEXT,
+    "acquisition_group": TEXT,
+    "geometry": TEXT,
+    "n_slices": INTEGER,
+    "decision": TEXT,  # keep or exclude
+    "reason": TEXT,  # first of the reasons, null when kept
+    "reasons": TEXTS,
+    "sequence": TEXT,
+    "form": TEXT,
+    "view": TEXT,
+    "contrast": TEXT,
+    "coverage": TEXTS,
+    "slice_spacing_mm": REAL,
+    "effective_spacing_mm": REAL,
+    **{
+        f"{label}_{part}": TEXT
+        for label in ("sequence", "view", "contrast", "coverage")
+        for part in ("status", "rule", "evidence")
+    },
+}
+
+VOTE_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "stack_id": TEXT,
+    "label": TEXT,
+    "value": TEXT,
+    "rule": TEXT,
+    "attribute": TEXT,
+    "text": TEXT,  # what the rule matched
+}
+
+VOLUME_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "stack_id": TEXT,
+    "shard": TEXT,  # file name within 4-volumes
+    "offset": INTEGER,  # bytes from the start of the shard
+    "length": INTEGER,  # bytes; less than the array's when compressed
+    "affine": REALS,  # 16, row by row: (slice, row, column, 1) to LPS mm at voxel centres
+    "effective_spacing_mm": REAL,
+    "window_low": REAL,  # value that became grey level 0
+    "window_high": REAL,  # value that became grey level 255
+    "pad_before": INTEGER,  # blank slices before the first
+    "pad_after": INTEGER,
+    "digest": TEXT,  # SHA-256 of the uncompressed array
+}
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write a Parquet file (zstd) so that it appears whole or not at all.
+
+    Args:
+        frame: The table.
+        path: Final name; its folder must exist.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    frame.write_parquet(partial, compression="zstd")
+    partial.replace(path)
+
+
+def conform(frame: pl.DataFrame, columns: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Give a frame exactly the columns of a contract: order, types, and null where one is missing."""
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in columns.items()
+    )
+
+
+def read_table(path: Path, verb: str) -> pl.DataFrame:
+    """Read a table that an earlier stage wrote.
+
+    Args:
+        path: The Parquet file.
+        verb: The command that writes it, for the error.
+
+    Raises:
+        WorkspaceError: If it is not there or not a Parquet file.
+    """
+    if not path.exists():
+        raise WorkspaceError(
+            f"{path} is not there yet; run `radnet {verb}` first (`radnet status` shows the rest)"
+        )
+    try:
+        return pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise WorkspaceError(
+            f"{path} is not a readable Parquet file; delete it and run `radnet {verb}` again"
+        ) from error
