@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +20,9 @@ from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 from radnet.errors import ExecutorError
+
+Progress = Callable[[int, int | None], None]
+"""Called with the work done so far and the whole (None while unknown); counts whatever the stage says."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,6 +37,50 @@ class Crashed(Generic[Item]):
     """An item whose worker died (segmentation fault, killed for memory)."""
 
     item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `count` equal shares of the work, for job arrays; `Shard()` is all of it.
+
+    Attributes:
+        index: From 0.
+        count: How many shares there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a share that does not exist.
+
+        Raises:
+            ExecutorError: If the index is not below the count.
+        """
+        if not 0 <= self.index < self.count:
+            raise ExecutorError(f"--shard {self.index}/{self.count}: must be i/N with 0 <= i < N, e.g. 0/3")
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read `i/N`.
+
+        Raises:
+            ExecutorError: If the text is something else.
+        """
+        index, slash, count = text.partition("/")
+        if not (slash and index.isdecimal() and count.isdecimal()):
+            raise ExecutorError(f"--shard {text}: must be i/N with 0 <= i < N, e.g. 0/3")
+        return cls(int(index), int(count))
+
+    def holds(self, key: str) -> bool:
+        """Say whether the piece of work of that name falls to this share, on every machine alike."""
+        return (
+            self.count == 1 or zlib.crc32(key.encode("utf-8", "surrogateescape")) % self.count == self.index
+        )
+
+
+def silent(done: int, total: int | None) -> None:
+    """Report no progress."""
 
 
 @dataclass(frozen=True, slots=True)
