@@ -1,0 +1,1 @@
+"""Where DICOM lies: folders, zip and tar archives."""
