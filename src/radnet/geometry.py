@@ -1,8 +1,9 @@
 """Order slices along their normal and say whether they make a volume.
 
 Positions and orientations are millimetres and direction cosines in the patient's LPS frame (x to the left,
-y to the back, z to the head; DICOM PS3.3 C.7.6.2.1.1). An orientation is six cosines: the first three point along a
-row (growing column index), the last three along a column (growing row index). Nothing here touches pixels.
+y to the back, z to the head; DICOM PS3.3 C.7.6.2.1.1). An orientation is six cosines: the first three point
+along a row (growing column index), the last three along a column (growing row index). Nothing here touches
+pixels.
 """
 
 from __future__ import annotations
@@ -123,16 +124,15 @@ def measure_spacing(
 
     Source: DICOM PS3.3 C.7.6.2.1.1.
     """
-    points = np.asarray(positions, float)
+    points, unit = np.asarray(positions, float), np.asarray(normal, float)
     if len(points) < 2:
         return Spacing("single_position", None, 0.0)
     steps = np.diff(points, axis=0)
-    gaps = np.abs(steps @ np.asarray(normal, float))
+    gaps = np.abs(steps @ unit)
     spacing, verdict = _judge_gaps(gaps, tolerance, tolerance_mm)
     line = points[-1] - points[0]
-    along = abs(float(line @ np.asarray(normal, float)))
-    shear = float(np.degrees(np.arctan2(np.linalg.norm(np.cross(line, normal)), along)))
-    drift = np.linalg.norm(np.cross(steps, normal), axis=1) - np.tan(np.radians(SHEAR_TOLERANCE_DEG)) * gaps
+    shear = float(np.degrees(np.arctan2(np.linalg.norm(np.cross(line, unit)), abs(line @ unit))))
+    drift = np.linalg.norm(np.cross(steps, unit), axis=1) - np.tan(np.radians(SHEAR_TOLERANCE_DEG)) * gaps
     drifts = shear > SHEAR_TOLERANCE_DEG or bool((drift > DRIFT_TOLERANCE_MM).any())
     if verdict == "uniform" and drifts:
         verdict = "sheared"

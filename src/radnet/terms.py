@@ -58,6 +58,7 @@ LABELS: Final = ("sequence", "view", "contrast", "coverage")
 
 GEOMETRIES: Final = (
     "uniform",
+    "no_position",
     "single_position",
     "missing_slice",
     "duplicate_position",
@@ -66,7 +67,7 @@ GEOMETRIES: Final = (
     "mixed_orientation",
     "time_series",
 )
-"""Verdicts on the positions of a stack."""
+"""Verdicts on the positions of a stack; `no_position` has none, or none that can be read."""
 
 EXCLUSION_STEPS: Final = (
     "unreadable",
