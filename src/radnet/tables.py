@@ -11,6 +11,7 @@ Every file is written beside its final name and renamed, so that a reader never 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -257,12 +258,13 @@ def conform(frame: pl.DataFrame, columns: dict[str, pl.DataType]) -> pl.DataFram
     )
 
 
-def read_table(path: Path, verb: str) -> pl.DataFrame:
+def read_table(path: Path, verb: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Read a table that an earlier stage wrote.
 
     Args:
         path: The Parquet file.
         verb: The command that writes it, for the error.
+        columns: Those to read; None reads all.
 
     Raises:
         WorkspaceError: If it is not there or not a Parquet file.
@@ -272,7 +274,7 @@ def read_table(path: Path, verb: str) -> pl.DataFrame:
             f"{path} is not there yet; run `radnet {verb}` first (`radnet status` shows the rest)"
         )
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, columns=None if columns is None else list(columns))
     except pl.exceptions.PolarsError as error:
         raise WorkspaceError(
             f"{path} is not a readable Parquet file; delete it and run `radnet {verb}` again"

@@ -1,0 +1,1 @@
+"""From instances to stacks: one geometrically consistent volume each, with a verdict on its positions."""

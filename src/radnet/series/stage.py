@@ -1,0 +1,285 @@
+"""Group instances into stacks: 1-scan/instances.parquet to 2-series/series.parquet and slices.parquet.
+
+A stack's identifier depends on what it is, never on where its files lie or in which order they were read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from radnet import __version__
+from radnet.config import RadnetConfig, SeriesConfig
+from radnet.executors import Progress, silent
+from radnet.series.order import Ordered, order_stack
+from radnet.series.split import HARD_KEYS, OVERLAP_ATTRIBUTES, Headers, read_headers, split_series
+from radnet.tables import SERIES_ATTRIBUTES, SLICE_COLUMNS, STACK_COLUMNS, conform, read_table, write_table
+from radnet.workspace import Workspace, digest_file
+
+FOLDER: Final = "2-series"
+INSTANCES: Final = "1-scan/instances.parquet"
+OUTPUTS: Final = ("series.parquet", "slices.parquet")
+PROGRESS_EVERY: Final = 500
+
+_GROUPING_COLUMNS: Final = sorted(
+    {
+        *HARD_KEYS[:-1],
+        *OVERLAP_ATTRIBUTES[1:],
+        "path",
+        "frame",
+        "ImageType",
+        "PixelSpacing",
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "TemporalPositionIdentifier",
+        "TriggerTime",
+        "InstanceNumber",
+        "SOPInstanceUID",
+    }
+)
+_ID_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSummary:
+    """What grouping found.
+
+    Attributes:
+        n_instances: Instances read.
+        n_series: Series that they belong to.
+        n_stacks: Stacks made of them.
+        geometry: Stacks by verdict.
+        series: The table of stacks.
+        slices: The table of their slices.
+    """
+
+    n_instances: int
+    n_series: int
+    n_stacks: int
+    geometry: dict[str, int]
+    series: Path
+    slices: Path
+
+
+def group_series(
+    work: Path | str, config: RadnetConfig = RadnetConfig(), progress: Progress = silent
+) -> GroupSummary:
+    """Group the scanned instances into stacks and judge their geometry.
+
+    Args:
+        work: The workspace; `radnet scan` must have filled its 1-scan.
+        config: Its `series` table is used.
+        progress: Called with instances done.
+
+    Raises:
+        WorkspaceError: If the instance table is missing or another process writes the stacks.
+    """
+    workspace = Workspace(work)
+    path = workspace.root / INSTANCES
+    instances = read_table(path, "scan", _GROUPING_COLUMNS)
+    with workspace.lock(FOLDER):
+        folder = workspace.folder(FOLDER)
+        stacks, slices = _group(instances, path, config.series, progress)
+        write_table(stacks, folder / OUTPUTS[0])
+        write_table(slices, folder / OUTPUTS[1])
+        workspace.write_record(
+            "series",
+            FOLDER,
+            config.model_dump(mode="json", include={"series"}),
+            inputs(workspace, config),
+            OUTPUTS,
+            __version__,
+        )
+    return GroupSummary(
+        n_instances=len(instances),
+        n_series=stacks["SeriesInstanceUID"].n_unique(),
+        n_stacks=len(stacks),
+        geometry=dict(sorted(Counter(stacks["geometry"]).items())),
+        series=folder / OUTPUTS[0],
+        slices=folder / OUTPUTS[1],
+    )
+
+
+def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
+    """Digest what grouping reads; without it, nothing."""
+    path = workspace.root / INSTANCES
+    return {INSTANCES: digest_file(path)} if path.exists() else {}
+
+
+def _group(
+    instances: pl.DataFrame, path: Path, config: SeriesConfig, progress: Progress
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    keyed = instances.with_columns(_pixel_spacing())
+    headers = read_headers(keyed)
+    found = list(_stacks(headers, keyed, config, progress))
+    ordered = [stack for stack, _ in found]
+    rows = np.concatenate([stack.rows for stack in ordered]) if ordered else np.empty(0, np.int64)
+    lengths = [len(stack.rows) for stack in ordered]
+    firsts = np.array([stack.rows[0] for stack in ordered], np.int64)
+    measured = pl.DataFrame(
+        [_measures(stack, key) for stack, key in found],
+        schema={name: STACK_COLUMNS[name] for name in _MEASURED},
+        orient="row",
+    )
+    summed = _sums(path, rows, np.repeat(np.arange(len(ordered)), lengths))
+    stacks = _attributes(path, firsts).hstack(measured).hstack(summed)
+    stacks = stacks.with_columns(_stack_id(), _acquisition_group())
+    slices = pl.DataFrame(
+        {
+            "stack_id": np.repeat(stacks["stack_id"].to_numpy(), lengths) if ordered else [],
+            "slice": np.concatenate([stack.slices for stack in ordered]) if ordered else [],
+            "position_mm": np.concatenate([stack.offsets for stack in ordered]) if ordered else [],
+        }
+    ).hstack(keyed[rows].select("path", "frame"))
+    return (
+        conform(stacks, STACK_COLUMNS).sort("stack_id"),
+        conform(slices, SLICE_COLUMNS).sort("stack_id", maintain_order=True),
+    )
+
+
+def _stacks(
+    headers: Headers, keyed: pl.DataFrame, config: SeriesConfig, progress: Progress
+) -> Iterator[tuple[Ordered, str]]:
+    """Yield every stack in order, with its split key."""
+    if not len(keyed):
+        return
+    times = keyed.select(pl.struct("TemporalPositionIdentifier", "TriggerTime").rank("dense"))
+    tie_break = keyed.select(pl.struct("InstanceNumber", "SOPInstanceUID", "frame", "path").rank("ordinal"))
+    moments, ranks = (frame.to_series().to_numpy().astype(np.int64) for frame in (times, tie_break))
+    by_series = np.argsort(headers.series, kind="stable")
+    bounds = np.flatnonzero(np.diff(headers.series[by_series])) + 1
+    done = 0
+    for number, rows in enumerate(np.split(by_series, bounds)):
+        hard = keyed.row(int(rows[0]), named=True)
+        prefix = f"{hard['SOPClassUID']};{hard['Rows']}x{hard['Columns']};{hard['pixel_spacing']}"
+        for stack in split_series(headers, rows, config.orientation_tolerance):
+            key = ";".join(filter(None, (prefix, stack.split_key)))
+            yield order_stack(headers, stack, moments, ranks, config), key
+        done += len(rows)
+        if number % PROGRESS_EVERY == 0:
+            progress(done, len(keyed))
+    progress(len(keyed), len(keyed))
+
+
+_MEASURED: Final = (
+    "split_key",
+    "n_instances",
+    "n_slices",
+    "n_times",
+    "geometry",
+    "slice_spacing_mm",
+    "extent_mm",
+    "orientation",
+    "nearest_view",
+    "tilt_deg",
+    "shear_deg",
+)
+
+
+def _measures(stack: Ordered, key: str) -> tuple[Any, ...]:
+    return (
+        key,
+        len(stack.rows),
+        stack.n_slices,
+        int(np.bincount(stack.slices).max()),
+        stack.geometry,
+        stack.spacing_mm,
+        stack.extent_mm,
+        None if stack.orientation is None else stack.orientation.tolist(),
+        stack.nearest_view,
+        stack.tilt_deg,
+        stack.shear_deg,
+    )
+
+
+def _pixel_spacing() -> pl.Expr:
+    """Write PixelSpacing as text to 0.001 mm: what rounds alike may share a volume."""
+    rounded = pl.col("PixelSpacing").list.eval(pl.element().round(3).cast(pl.String))
+    return rounded.list.join(",").fill_null("").alias("pixel_spacing")
+
+
+def _attributes(path: Path, firsts: NDArray[np.int64]) -> pl.DataFrame:
+    """Read, for each stack, the header attributes of its first slice."""
+    names = [
+        name
+        for name in ("source", "patient", "FrameOfReferenceUID", *STACK_COLUMNS)
+        if name in SERIES_ATTRIBUTES or name in _FIRST_SLICE
+    ]
+    wanted = pl.LazyFrame({"row": firsts.astype(np.uint32), "stack": np.arange(len(firsts))})
+    table = pl.scan_parquet(path).select(names).with_row_index("row").join(wanted, on="row", how="inner")
+    return table.sort("stack").drop("row", "stack").collect()
+
+
+_FIRST_SLICE: Final = frozenset(
+    (
+        "source",
+        "path",
+        "patient",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "FrameOfReferenceUID",
+        "SOPClassUID",
+        "TransferSyntaxUID",
+        "Rows",
+        "Columns",
+        "PixelSpacing",
+        "SamplesPerPixel",
+        "PhotometricInterpretation",
+        "empty_attributes",
+        "unreadable_attributes",
+    )
+)
+
+
+def _sums(path: Path, rows: NDArray[np.int64], stack: NDArray[np.int64]) -> pl.DataFrame:
+    """Count the files of each stack and find the first acquisition time and number in it."""
+    members = pl.LazyFrame({"row": rows.astype(np.uint32), "stack": stack})
+    table = pl.scan_parquet(path).select("path", "AcquisitionTime", "AcquisitionNumber")
+    return (
+        table.with_row_index("row")
+        .join(members, on="row", how="inner")
+        .group_by("stack")
+        .agg(
+            pl.col("path").n_unique().cast(pl.Int64).alias("n_files"),
+            pl.col("AcquisitionTime").min(),
+            pl.col("AcquisitionNumber").min(),
+        )
+        .sort("stack")
+        .drop("stack")
+        .collect()
+    )
+
+
+def _hashed(*parts: pl.Expr) -> pl.Expr:
+    text = pl.concat_str([part.fill_null("") for part in parts], separator="|")
+    return text.map_elements(
+        lambda key: hashlib.sha256(key.encode()).hexdigest()[:_ID_DIGITS], return_dtype=pl.String
+    )
+
+
+def _stack_id() -> pl.Expr:
+    return _hashed(pl.col("StudyInstanceUID"), pl.col("SeriesInstanceUID"), pl.col("split_key")).alias(
+        "stack_id"
+    )
+
+
+def _acquisition_group() -> pl.Expr:
+    """Give all reconstructions of one acquisition (kernels, energies, phases, echoes) one key.
+
+    They share the frame of reference and, in CT, the acquisition's number; in MR, where that number is often
+    1 for every series, the time at which it began. Without these a series stands alone.
+    """
+    is_ct = pl.col("Modality") == "CT"
+    moment = pl.when(is_ct).then(pl.col("AcquisitionNumber").cast(pl.String)).otherwise("AcquisitionTime")
+    known = pl.col("FrameOfReferenceUID").is_not_null() & moment.is_not_null()
+    within = pl.when(known).then(pl.col("FrameOfReferenceUID") + "|" + moment)
+    key = within.otherwise("SeriesInstanceUID")
+    return _hashed(pl.col("StudyInstanceUID"), pl.col("Modality"), key).alias("acquisition_group")
