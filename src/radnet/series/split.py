@@ -3,7 +3,7 @@
 What can never share a volume always splits: matrix size, pixel spacing, orientation. What merely tells
 overlapping volumes apart (echo, inversion time, flip angle, b-value, image type) splits only where it does
 tell instances at one position apart; else a sequence that varies its inversion time from slice to slice would
-fall to pieces. Time never splits: a time series is one stack with one verdict, not twenty volumes of one scan.
+fall to pieces. Time never splits: a time series is one stack with one verdict, not twenty volumes.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _cluster(cosines: NDArray[np.float64], tolerance: float) -> Rows:
 
 
 def _cosines(headers: Headers, rows: Rows) -> str:
-    # the smallest, since no two clusters share it; adding zero turns -0.0 into 0.0, which would be another key
+    # the smallest, since no two clusters share it; adding zero turns -0.0 into 0.0, which would differ
     smallest = min(map(tuple, headers.orientations[rows] + 0))
     return ",".join(f"{cosine:.4f}" for cosine in smallest)
 

@@ -208,14 +208,8 @@ def _pixel_spacing() -> pl.Expr:
 
 def _attributes(path: Path, firsts: NDArray[np.int64]) -> pl.DataFrame:
     """Read, for each stack, the header attributes of its first slice."""
-    names = [
-        name
-        for name in ("source", "patient", "FrameOfReferenceUID", *STACK_COLUMNS)
-        if name in SERIES_ATTRIBUTES or name in _FIRST_SLICE
-    ]
-    wanted = pl.LazyFrame({"row": firsts.astype(np.uint32), "stack": np.arange(len(firsts))})
-    table = pl.scan_parquet(path).select(names).with_row_index("row").join(wanted, on="row", how="inner")
-    return table.sort("stack").drop("row", "stack").collect()
+    names = [name for name in STACK_COLUMNS if name in SERIES_ATTRIBUTES or name in _FIRST_SLICE]
+    return _picked(path, names, firsts, np.arange(len(firsts))).sort("stack").drop("stack").collect()
 
 
 _FIRST_SLICE: Final = frozenset(
@@ -241,11 +235,8 @@ _FIRST_SLICE: Final = frozenset(
 
 def _sums(path: Path, rows: NDArray[np.int64], stack: NDArray[np.int64]) -> pl.DataFrame:
     """Count the files of each stack and find the first acquisition time and number in it."""
-    members = pl.LazyFrame({"row": rows.astype(np.uint32), "stack": stack})
-    table = pl.scan_parquet(path).select("path", "AcquisitionTime", "AcquisitionNumber")
     return (
-        table.with_row_index("row")
-        .join(members, on="row", how="inner")
+        _picked(path, ["path", "AcquisitionTime", "AcquisitionNumber"], rows, stack)
         .group_by("stack")
         .agg(
             pl.col("path").n_unique().cast(pl.Int64).alias("n_files"),
@@ -256,6 +247,13 @@ def _sums(path: Path, rows: NDArray[np.int64], stack: NDArray[np.int64]) -> pl.D
         .drop("stack")
         .collect()
     )
+
+
+def _picked(path: Path, names: list[str], rows: NDArray[np.int64], stack: NDArray[np.int64]) -> pl.LazyFrame:
+    """Read columns of single rows, with the number of the stack that each belongs to."""
+    wanted = pl.LazyFrame({"row": rows, "stack": stack}).cast({"row": pl.get_index_type()})
+    table = pl.scan_parquet(path).select(names).with_row_index("row")
+    return table.join(wanted, on="row", how="inner").drop("row")
 
 
 def _hashed(*parts: pl.Expr) -> pl.Expr:
