@@ -1,11 +1,17 @@
 """Bytes that can be read from any place: a file, or a member of an archive.
 
-Header readers and pixel decoders see only this, so that neither knows where DICOM lies.
+Header readers and pixel decoders see only this, so that neither knows where DICOM lies. A blob closes itself
+at the end of a `with` block.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+import os
+import stat
+from typing import Final, Protocol, Self
+
+OPEN_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+"""Without waiting: a file that has become a pipe since it was listed must not hang the reader."""
 
 
 class Blob(Protocol):
@@ -25,3 +31,59 @@ class Blob(Protocol):
 
     def close(self) -> None:
         """Let go of what was opened for this blob alone."""
+
+    def __enter__(self) -> Self:
+        """Return the blob itself."""
+
+    def __exit__(self, *exception: object) -> None:
+        """Close."""
+
+
+class FileBlob:
+    """A plain file; costs one open, one stat and one close beside the reads."""
+
+    __slots__ = ("_descriptor", "size")
+
+    def __init__(self, name: str) -> None:
+        descriptor = os.open(name, OPEN_FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("not a regular file")
+            # only headers, or some slices, are wanted: reading ahead doubles the time on a cold disk
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        self.size = status.st_size
+
+    def pread(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`; fewer only at the end."""
+        data = os.pread(self._descriptor, length, offset)
+        if len(data) == length or offset + len(data) >= self.size or not data:
+            return data
+        return self._rest(data, offset, length)
+
+    def _rest(self, data: bytes, offset: int, length: int) -> bytes:
+        """Go on where the system returned less than asked: network file systems, and 2 GiB at a time."""
+        pieces = [data]
+        done = len(data)
+        while done < length and (piece := os.pread(self._descriptor, length - done, offset + done)):
+            pieces.append(piece)
+            done += len(piece)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        """Return the blob itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the file."""
+        self.close()
