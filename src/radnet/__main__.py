@@ -1,0 +1,5 @@
+"""Run the command line as `python -m radnet`."""
+
+from radnet.cli import main
+
+main()
