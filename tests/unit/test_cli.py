@@ -1,0 +1,109 @@
+"""What the command line promises: help, exit codes, light imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from radnet.cli import app
+from radnet.pipeline import STAGES
+
+VERBS = get_command(app).commands  # type: ignore[attr-defined]
+STAGE_VERBS = [stage.verb for stage in STAGES]
+COMMON = ("work", "config", "policy", "executor", "workers", "shard", "as_json")
+
+
+def radnet(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "radnet", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_all_verbs_are_there() -> None:
+    assert set(VERBS) == {"run", "status", "explain", "synthesize", *STAGE_VERBS}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    command = VERBS[verb]
+    assert f"radnet {verb}" in command.help
+    assert "Example" in command.help
+    assert all(option.help for option in command.params), "an option or argument lacks help"
+
+
+@pytest.mark.parametrize("verb", ["run", *STAGE_VERBS])
+def test_every_stage_takes_the_common_options(verb: str) -> None:
+    assert set(COMMON) <= {option.name for option in VERBS[verb].params}
+
+
+@pytest.mark.parametrize("code", ["import radnet", "from radnet.cli import app"], ids=str)
+def test_imports_are_light(code: str) -> None:
+    heavy = "{'torch', 'cv2', 'polars', 'pydicom', 'matplotlib', 'numpy'}"
+    check = f"{code}; import sys; found = {heavy} & set(sys.modules); assert not found, found"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_every_public_name_can_be_imported() -> None:
+    import radnet as package
+
+    assert len(package.__all__) <= 12
+    for name in package.__all__:
+        assert getattr(package, name).__doc__
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'scan_everything'"):
+        __import__("radnet").scan_everything
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["group", "--work", "nowhere"], "run `radnet scan` first"),
+        (["scan", "absent", "--work", "w"], "absent"),
+        (["status", "--work", "nowhere"], "nowhere does not exist"),
+        (["group", "--policy", "papers"], "policy is 'papers'"),
+        (["group", "--config", "absent.toml"], "absent.toml: cannot be read"),
+        (["group", "--executor", "threads"], "must be processes, serial or dask"),
+        (["group", "--workers", "0"], "must be at least 1"),
+        (["group", "--shard", "0/3"], "needs the whole archive"),
+        (["build", "--shard", "3/3"], "i/N with 0 <= i < N"),
+        (["run", "absent", "--until", "train"], "no such stage"),
+        (["explain", "123", "--work", "nowhere"], "nowhere"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_our_errors_are_one_sentence_and_exit_code_2(
+    arguments: list[str], match: str, tmp_path: Path
+) -> None:
+    outcome = radnet(*arguments, cwd=tmp_path)
+    assert outcome.returncode == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith("radnet: ")
+    assert outcome.stderr.count("\n") == 1
+    assert match in outcome.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_bug_is_a_traceback_and_exit_code_1(tmp_path: Path) -> None:
+    code = "import radnet.pipeline as p, sys; p.status = lambda *a: 1 / 0; sys.argv = ['radnet', 'status']; "
+    code += "from radnet.cli import main; main()"
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 1
+    assert "ZeroDivisionError" in outcome.stderr
+
+
+def test_a_configuration_in_the_folder_is_used(tmp_path: Path) -> None:
+    (tmp_path / "radnet.toml").write_text("[lables]\n")
+    outcome = radnet("group", cwd=tmp_path)
+    assert outcome.returncode == 2
+    assert "unknown key 'lables'; did you mean 'labels'?" in outcome.stderr
+
+
+def test_status_of_an_empty_workspace_is_json(tmp_path: Path) -> None:
+    outcome = radnet("status", "--work", str(tmp_path), "--json")
+    assert [stage["state"] for stage in json.loads(outcome.stdout)] == ["missing"] * len(STAGES)
