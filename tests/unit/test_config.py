@@ -81,3 +81,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     config = load_config(path)
     assert config.scan.patient_key == tmp_path / "keys" / "site.key"
     assert config.labels.rules == (tmp_path / "rules",)
+
+
+def test_the_documented_configuration_is_complete_and_the_default() -> None:
+    path = Path(__file__).parents[2] / "docs" / "reference" / "radnet.toml"
+    assert load_config(path) == RadnetConfig()
+    text = path.read_text("utf-8")
+    for table, model in RadnetConfig.model_fields.items():
+        for key in getattr(model.annotation, "model_fields", {}):
+            assert f"\n{key} = " in text or f"\n# {key} = " in text, f"{table}.{key} is undocumented"
