@@ -235,6 +235,7 @@ VOLUME_COLUMNS: Final[dict[str, pl.DataType]] = {
     "pad_before": INTEGER,  # blank slices before the first
     "pad_after": INTEGER,
     "digest": TEXT,  # SHA-256 of the uncompressed array
+    "inputs": TEXT,  # SHA-256 of what it was made from: slices, geometry, configuration
 }
 
 

@@ -100,18 +100,22 @@ class Workspace:
             return None
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str, wait: bool = False) -> Iterator[None]:
         """Hold a stage for this process; the system frees it when the process ends, however it ends.
 
+        Args:
+            name: Sub-folder that is held.
+            wait: Whether to wait for another process that holds it.
+
         Raises:
-            WorkspaceError: If another process holds it.
+            WorkspaceError: If another process holds it and `wait` is not set.
         """
         import fcntl  # POSIX only, and only needed here
 
         path = self.folder(name) / ".lock"
         with path.open("w") as handle:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise WorkspaceError(
                     f"{path.parent} is being written by another radnet process; "
