@@ -1,0 +1,1 @@
+"""From stacks to volumes: decode, resize, map to grey levels, store."""
