@@ -2,7 +2,8 @@
 
 The tables already say where Pixel Data lies and how it is written, so no header is parsed again. Native
 pixels are read straight from their place; compressed frames go to the fastest decoder of their kind, and the
-other frames of the file are left alone. What the tables cannot tell (deflated files) is looked up once a file.
+other frames of the file are left alone. What the tables cannot tell (deflated files) is looked up, once a
+file.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from pydicom import uid
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import dcmread, read_dataset
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 
 from radnet.sources.blob import Blob
 from radnet.sources.opening import open_blob
@@ -50,6 +51,10 @@ LARGEST_VALUE_BYTES: Final = 1 << 30
 HEADER_ALLOWANCE_BYTES: Final = 64 << 20
 """What a deflated file may hold beside its pixels."""
 
+DAMAGE: Final = (InvalidDicomError, EOFError, ValueError, KeyError, AttributeError, struct.error)
+"""What pydicom raises on files that are not what they say."""
+
+_PIXEL_DATA: Final = 0x7FE00010
 _META_START: Final = 132
 _META_LENGTH: Final = struct.Struct("<HH2sHI")
 _BIG_ENDIAN: Final = (uid.ExplicitVRBigEndian, GE_BIG_ENDIAN_PIXELS)
@@ -181,25 +186,28 @@ def decode_frame(value: bytes, source: SliceSource) -> Cells:
         raise SliceError(
             "unsupported_transfer_syntax", f"{source.path}: no decoder for transfer syntax {syntax}"
         )
-    options: dict[str, Any] = {"correct_unused_bits": False} if syntax == uid.RLELossless else {}
+    options: dict[str, Any] = {
+        "rows": source.Rows,
+        "columns": source.Columns,
+        "number_of_frames": source.NumberOfFrames or 1,
+        "samples_per_pixel": 1,
+        "photometric_interpretation": source.PhotometricInterpretation or "MONOCHROME2",
+        "bits_allocated": source.BitsAllocated,
+        "bits_stored": source.bits_stored,
+        "pixel_representation": int(source.is_signed),
+    }
+    if syntax == uid.RLELossless:
+        options["correct_unused_bits"] = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they may quote header values
-            cells, _ = get_decoder(uid.UID(syntax)).as_array(
+            cells: Cells = get_decoder(uid.UID(syntax)).as_array(
                 value,
                 index=source.index,
                 raw=True,
                 decoding_plugin=PLUGINS[uid.UID(syntax)],
-                rows=source.Rows,
-                columns=source.Columns,
-                number_of_frames=source.NumberOfFrames or 1,
-                samples_per_pixel=1,
-                photometric_interpretation=source.PhotometricInterpretation or "MONOCHROME2",
-                bits_allocated=source.BitsAllocated,
-                bits_stored=source.bits_stored,
-                pixel_representation=int(source.is_signed),
                 **options,
-            )
+            )[0]
     except MemoryError:
         raise
     except Exception as error:  # decoders raise whatever their C libraries meet
@@ -231,15 +239,12 @@ def find_pixel_data(blob: Blob, source: SliceSource) -> tuple[bytes, bool]:
             else:
                 content = BytesIO(_bounded(blob, 0, source))
                 dataset = dcmread(content, force=True, specific_tags=[_PIXEL_DATA])
-            element = dataset[_PIXEL_DATA] if _PIXEL_DATA in dataset else None
-    except (InvalidDicomError, EOFError, ValueError, KeyError, AttributeError, struct.error, OSError) as error:
+            element = dataset.get(_PIXEL_DATA)
+    except DAMAGE as error:
         raise SliceError("undecodable", f"{source.path}: is damaged; copy the file again") from error
     if element is None or not element.value:
         raise SliceError("no_pixel_data", f"{source.path}: holds no Pixel Data")
     return element.value, bool(element.is_undefined_length)
-
-
-_PIXEL_DATA: Final = 0x7FE00010
 
 
 def _inflated(blob: Blob, source: SliceSource) -> bytes:

@@ -60,4 +60,5 @@ def grey_levels(volume: NDArray[Any], window: Window) -> NDArray[np.uint8]:
     scaled = np.subtract(volume, np.float32(window.low), dtype=np.float32)
     scaled *= np.float32(TOP_LEVEL / width)
     scaled += np.float32(0.5)
-    return np.clip(scaled, 0, TOP_LEVEL, out=scaled).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.clip(scaled, 0, TOP_LEVEL, out=scaled).astype(np.uint8)
+    return levels

@@ -42,7 +42,7 @@ class SliceError(PixelError):
 
 @dataclass(frozen=True, slots=True)
 class SliceSource:
-    """Where the pixels of one slice lie and how they are written; fields are columns of the instance table."""
+    """Where the pixels of a slice lie and how they are written; fields are columns of the instance table."""
 
     path: str
     frame: int | None
@@ -177,5 +177,5 @@ def find_padding(cells: Cells, values: Cells, source: SliceSource) -> NDArray[np
 
 
 def _fits(value: int, source: SliceSource) -> bool:
-    half = 2 ** (source.bits_stored - 1)
+    half = 1 << (source.bits_stored - 1)
     return -half <= value < half if source.is_signed else 0 <= value < 2 * half

@@ -2,7 +2,8 @@
 
 Centres of pixels lie at half-integers on both sides, as in torch's trilinear `align_corners=False`: corners
 stay corners. Linear means linear: nothing is averaged away before (3D-RADNet section 2.1.5), so 300 slices
-become 48 by looking at no more than 96. Fewer slices than wanted are not stretched; blank ones are put around.
+become 48 by looking at no more than 96. Fewer slices than wanted are not stretched: blank ones are put around
+them.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def slice_weights(n_slices: int, target: int) -> SliceWeights:
 def needed_slices(n_slices: int, target: int) -> list[int]:
     """List the slices that the result depends on, ascending; at most twice the target."""
     weights = slice_weights(n_slices, target)
-    return np.union1d(weights.lower, weights.upper).tolist()
+    needed: list[int] = np.union1d(weights.lower, weights.upper).tolist()
+    return needed
 
 
 def blank_slices(n_slices: int, target: int) -> tuple[int, int]:
@@ -75,16 +77,14 @@ def resize_stack(
     lower, upper, weight = slice_weights(n_slices, target)
     result = np.empty((len(lower), rows, columns), np.float32)
     resized: dict[int, Plane] = {}
-    for position, (first, second, share) in enumerate(zip(lower.tolist(), upper.tolist(), weight, strict=True)):
-        planes = {
+    for plane, first, second, share in zip(result, lower.tolist(), upper.tolist(), weight, strict=True):
+        resized = {
             index: resized[index] if index in resized else resize_plane(read_slice(index), rows, columns)
             for index in (first, second)
         }
-        resized = planes
-        if first == second:
-            result[position] = planes[first]
-        else:
-            cv2.addWeighted(planes[first], 1 - share, planes[second], share, 0, dst=result[position])
+        plane[:] = resized[first]
+        if second != first:
+            plane += share * (resized[second] - resized[first])
     return result
 
 

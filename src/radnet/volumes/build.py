@@ -1,0 +1,195 @@
+"""Build the volume of one stack: decode the needed slices, turn them, resize, map to grey levels, pad.
+
+Slices are turned before anything is computed, so that a scan stored transposed, flipped or in reverse order
+gives the same volume to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from radnet.config import VolumesConfig
+from radnet.errors import GeometryError, PixelError, SourceError
+from radnet.geometry import (
+    Axes,
+    canonical_affine,
+    canonical_axes,
+    effective_spacing,
+    padded_affine,
+    resized_affine,
+)
+from radnet.sources.blob import Blob
+from radnet.sources.opening import open_blob
+from radnet.volumes.decode import PixelReader
+from radnet.volumes.intensity import Window, choose_window, grey_levels
+from radnet.volumes.pixels import SliceError
+from radnet.volumes.plan import StackTask
+from radnet.volumes.resize import blank_slices, pad_slices, resize_stack
+from radnet.volumes.shards import Volume, digest_of, pack
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltVolume:
+    """A volume and where it lies in the patient.
+
+    Attributes:
+        array: (slices, rows, columns) uint8.
+        affine: (4, 4) from (slice, row, column, 1) to LPS mm at voxel centres.
+        effective_spacing_mm: Between slices of the array.
+        window: Values that became grey levels 0 and 255.
+        pad_before: Blank slices before the first.
+        pad_after: Blank slices after the last.
+    """
+
+    array: Volume
+    affine: NDArray[np.float64]
+    effective_spacing_mm: float
+    window: Window
+    pad_before: int
+    pad_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A built volume as it goes into the store: its row of the index, less shard and offset, and its bytes."""
+
+    row: dict[str, Any]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A stack that gave no volume.
+
+    Attributes:
+        stack_id: The stack.
+        reason: A code: one of `SliceError`, or unreadable, no_geometry, out_of_memory, crashed.
+        error: Class of the error.
+        inputs: Digest of the inputs.
+    """
+
+    stack_id: str
+    reason: str
+    error: str
+    inputs: str
+
+
+def build_volume(
+    task: StackTask, config: VolumesConfig = VolumesConfig(), opener: Callable[[str], Blob] = open_blob
+) -> BuiltVolume:
+    """Build one volume.
+
+    Args:
+        task: The stack.
+        config: Shape and intensity.
+        opener: Opens the paths of its slices.
+
+    Raises:
+        SliceError: If a needed slice cannot be decoded, or all pixels are padding.
+        GeometryError: If the stack has no positions or spacings.
+        OSError: If a file cannot be read.
+        SourceError: If an archive is damaged.
+    """
+    if task.orientation is None:
+        raise GeometryError(f"stack {task.stack_id}: its slices have no ImageOrientationPatient")
+    axes = canonical_axes(task.orientation)
+    affine, effective_mm = _geometry(task, axes, config.shape)
+    with PixelReader(opener) as reader:
+        values = resize_stack(
+            lambda number: turn(reader.read(task.sources[number]), axes), task.n_slices, config.shape
+        )
+    fill_blank(values)
+    window = choose_window(values, task.modality, config)
+    array: Volume = pad_slices(grey_levels(values, window), config.shape[0])
+    return BuiltVolume(array, affine, effective_mm, window, *blank_slices(task.n_slices, config.shape[0]))
+
+
+def build_chunk(tasks: Sequence[StackTask], config: VolumesConfig) -> list[Packed | Failed]:
+    """Build volumes in a worker; a stack that fails costs nothing but itself."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the pool is the parallelism
+    try:
+        return [_attempt(task, config) for task in tasks]
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def turn(plane: NDArray[Any], axes: Axes) -> NDArray[Any]:
+    """Bring a stored slice to the canonical axes of its view."""
+    turned = plane.T if axes.transpose else plane
+    if axes.flip_rows:
+        turned = turned[::-1]
+    return turned[:, ::-1] if axes.flip_columns else turned
+
+
+def fill_blank(values: NDArray[np.float32]) -> None:
+    """Give slices of padding alone (NaN) the least value of the others, in place.
+
+    Raises:
+        SliceError: If there are no others.
+    """
+    blank = np.isnan(values[:, 0, 0])
+    if blank.all():
+        raise SliceError("all_padding", "every pixel of the stack is padding")
+    if blank.any():
+        values[blank] = values[~blank].min()
+
+
+def _attempt(task: StackTask, config: VolumesConfig) -> Packed | Failed:
+    try:
+        volume = build_volume(task, config)
+    except SliceError as error:
+        return Failed(task.stack_id, error.reason, _kind(error), task.inputs)
+    except (OSError, SourceError) as error:
+        return Failed(task.stack_id, "unreadable", _kind(error), task.inputs)
+    except (GeometryError, PixelError) as error:
+        return Failed(task.stack_id, "no_geometry", _kind(error), task.inputs)
+    except MemoryError as error:
+        return Failed(task.stack_id, "out_of_memory", _kind(error), task.inputs)
+    content = pack(volume.array, config.compression)
+    return Packed(_row(task, volume, len(content)), content)
+
+
+def _kind(error: BaseException) -> str:
+    """Name the class of an error, or of what it came from."""
+    return type(error.__cause__ or error).__name__
+
+
+def _row(task: StackTask, volume: BuiltVolume, length: int) -> dict[str, Any]:
+    return {
+        "stack_id": task.stack_id,
+        "length": length,
+        "affine": volume.affine.ravel().tolist(),
+        "effective_spacing_mm": volume.effective_spacing_mm,
+        "window_low": volume.window.low,
+        "window_high": volume.window.high,
+        "pad_before": volume.pad_before,
+        "pad_after": volume.pad_after,
+        "digest": digest_of(volume.array),
+        "inputs": task.inputs,
+    }
+
+
+def _geometry(task: StackTask, axes: Axes, shape: tuple[int, int, int]) -> tuple[NDArray[np.float64], float]:
+    """Return the affine of the volume and the spacing of its slices in mm."""
+    known = (task.orientation, task.pixel_spacing, task.first_position, task.last_position)
+    if task.slice_spacing_mm is None or task.n_slices < 2 or any(part is None for part in known):
+        raise GeometryError(
+            f"stack {task.stack_id}: positions or spacings are missing; no volume can be placed"
+        )
+    first, last = np.asarray(task.first_position, float), np.asarray(task.last_position, float)
+    stored = next(iter(task.sources.values()))
+    sides = (stored.Rows, stored.Columns)
+    step = (last - first) / (task.n_slices - 1)
+    affine = canonical_affine(first, task.orientation, task.pixel_spacing, sides, step)
+    turned = sides[::-1] if axes.transpose else sides
+    n_resized = min(task.n_slices, shape[0])
+    affine = resized_affine(affine, (task.n_slices, *turned), (n_resized, *shape[1:]))
+    before, _ = blank_slices(task.n_slices, shape[0])
+    return padded_affine(affine, before), effective_spacing(task.n_slices, task.slice_spacing_mm, shape[0])

@@ -1,0 +1,142 @@
+"""Build the volumes of the kept stacks: 1-scan, 2-series and 3-labels to 4-volumes.
+
+Workers hand volumes back and this process alone writes, so that it does not matter where workers run. What a
+run (or a share of it on another machine) has built survives it; whoever finds that every kept stack is built
+or has failed merges everything into shards and writes the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from radnet import __version__
+from radnet.config import RadnetConfig
+from radnet.executors import Crashed, Progress, Shard, Workers, map_chunks, silent
+from radnet.volumes.build import Failed, Packed, build_chunk
+from radnet.volumes.merge import FAILURES_NAME, merge_parts, stored_rows
+from radnet.volumes.parts import Parts
+from radnet.volumes.plan import VERBS, Plan, StackTask
+from radnet.volumes.store import INDEX_NAME
+from radnet.workspace import Workspace, digest_file
+
+FOLDER: Final = "4-volumes"
+PARTS_FOLDER: Final = f"{FOLDER}/parts"
+CHUNK_STACKS: Final = 2
+"""Stacks that a worker takes at a time; each is a second of work or less, and 2 MB to hand back."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """What building did.
+
+    Attributes:
+        n_kept: Stacks that shall have a volume.
+        n_built: Volumes built by this run.
+        n_reused: Volumes that were there already, made from the same inputs.
+        n_failed: Stacks that failed in this run.
+        n_outstanding: Stacks left to other shares of the work; the store is merged when there are none.
+        index: The index of the store, once merged.
+        failures: The table of failed stacks, once merged.
+    """
+
+    n_kept: int
+    n_built: int
+    n_reused: int
+    n_failed: int
+    n_outstanding: int
+    index: Path | None
+    failures: Path | None
+
+
+def build_volumes(
+    work: Path | str,
+    config: RadnetConfig = RadnetConfig(),
+    workers: Workers = Workers(),
+    shard: Shard = Shard(),
+    progress: Progress = silent,
+) -> BuildSummary:
+    """Build what is missing or stale, forget what is not wanted any more.
+
+    Args:
+        work: The workspace; `radnet label` must have decided which stacks are kept.
+        config: Its `volumes` table is used.
+        workers: Where to decode.
+        shard: The share of the stacks to build.
+        progress: Called with stacks done.
+
+    Raises:
+        WorkspaceError: If a table is missing, another process builds the same share, or a part is damaged.
+        ExecutorError: If the executor cannot be reached.
+    """
+    workspace = Workspace(work)
+    read = inputs(workspace, config)
+    plan = Plan(workspace, config.volumes)
+    folder, parts = workspace.folder(FOLDER), Parts(workspace.folder(PARTS_FOLDER))
+    with workspace.lock(f"{PARTS_FOLDER}/{shard.index}-of-{shard.count}"):
+        done = _finished(folder, parts, plan)
+        todo = [stack_id for stack_id in plan.inputs if stack_id not in done and shard.holds(stack_id)]
+        n_failed = _build(plan, todo, parts, config, workers, progress)
+    with workspace.lock(FOLDER, wait=True):
+        failed = {row["stack_id"] for row in parts.notes(plan.inputs)}
+        outstanding = plan.inputs.keys() - _finished(folder, parts, plan) - failed
+        if not outstanding:
+            merge_parts(folder, parts, plan.inputs, config.volumes)
+            workspace.write_record(
+                "volumes",
+                FOLDER,
+                config.model_dump(mode="json", include={"volumes"}),
+                read,
+                (INDEX_NAME, FAILURES_NAME),
+                __version__,
+            )
+    return BuildSummary(
+        n_kept=len(plan.inputs),
+        n_built=len(todo) - n_failed,
+        n_reused=len(done),
+        n_failed=n_failed,
+        n_outstanding=len(outstanding),
+        index=None if outstanding else folder / INDEX_NAME,
+        failures=None if outstanding else folder / FAILURES_NAME,
+    )
+
+
+def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
+    """Digest what building reads, as far as it is there."""
+    paths = {name: workspace.root / name for name in VERBS}
+    return {name: digest_file(path) for name, path in paths.items() if path.exists()}
+
+
+def _finished(folder: Path, parts: Parts, plan: Plan) -> set[str]:
+    """Return the stacks whose volume is stored or waits to be merged."""
+    return {row["stack_id"] for row in stored_rows(folder, plan.inputs)} | parts.volumes(plan.inputs).keys()
+
+
+def _build(
+    plan: Plan, todo: list[str], parts: Parts, config: RadnetConfig, workers: Workers, progress: Progress
+) -> int:
+    """Build volumes and keep them as parts; return how many failed."""
+    n_failed = n_done = 0
+    progress(0, len(todo))
+    for results in map_chunks(partial(build_chunk, config=config.volumes), _chunks(plan, todo), workers):
+        for result in [_failed(results)] if isinstance(results, Crashed) else results:
+            n_done += 1
+            if isinstance(result, Packed):
+                parts.add_volume(result.row, result.content)
+            else:
+                n_failed += 1
+                parts.add_note(result.stack_id, result.reason, result.error, result.inputs)
+        progress(n_done, len(todo))
+    return n_failed
+
+
+def _failed(crash: Crashed[StackTask]) -> Failed:
+    return Failed(crash.item.stack_id, "crashed", "Crashed", crash.item.inputs)
+
+
+def _chunks(plan: Plan, stack_ids: list[str]) -> Iterator[list[StackTask]]:
+    for start in range(0, len(stack_ids), CHUNK_STACKS):
+        yield list(plan.tasks(stack_ids[start : start + CHUNK_STACKS]))
