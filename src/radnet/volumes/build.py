@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radnet.config import VolumesConfig
-from radnet.errors import GeometryError, PixelError, SourceError
+from radnet.errors import GeometryError, SourceError
 from radnet.geometry import (
     Axes,
     canonical_affine,
     canonical_axes,
-    effective_spacing,
     padded_affine,
     resized_affine,
 )
@@ -28,7 +27,7 @@ from radnet.sources.blob import Blob
 from radnet.sources.opening import open_blob
 from radnet.volumes.decode import PixelReader
 from radnet.volumes.intensity import Window, choose_window, grey_levels
-from radnet.volumes.pixels import SliceError
+from radnet.volumes.pixels import SliceError, check_header
 from radnet.volumes.plan import StackTask
 from radnet.volumes.resize import blank_slices, pad_slices, resize_stack
 from radnet.volumes.shards import Volume, digest_of, pack
@@ -41,7 +40,6 @@ class BuiltVolume:
     Attributes:
         array: (slices, rows, columns) uint8.
         affine: (4, 4) from (slice, row, column, 1) to LPS mm at voxel centres.
-        effective_spacing_mm: Between slices of the array.
         window: Values that became grey levels 0 and 255.
         pad_before: Blank slices before the first.
         pad_after: Blank slices after the last.
@@ -49,7 +47,6 @@ class BuiltVolume:
 
     array: Volume
     affine: NDArray[np.float64]
-    effective_spacing_mm: float
     window: Window
     pad_before: int
     pad_after: int
@@ -57,7 +54,7 @@ class BuiltVolume:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A built volume as it goes into the store: its row of the index, less shard and offset, and its bytes."""
+    """A built volume on its way to the store: its row of the index, less shard and offset, and its bytes."""
 
     row: dict[str, Any]
     content: bytes
@@ -81,7 +78,7 @@ class Failed:
 
 
 def build_volume(
-    task: StackTask, config: VolumesConfig = VolumesConfig(), opener: Callable[[str], Blob] = open_blob
+    task: StackTask, config: VolumesConfig, opener: Callable[[str], Blob] = open_blob
 ) -> BuiltVolume:
     """Build one volume.
 
@@ -96,10 +93,7 @@ def build_volume(
         OSError: If a file cannot be read.
         SourceError: If an archive is damaged.
     """
-    if task.orientation is None:
-        raise GeometryError(f"stack {task.stack_id}: its slices have no ImageOrientationPatient")
-    axes = canonical_axes(task.orientation)
-    affine, effective_mm = _geometry(task, axes, config.shape)
+    axes, affine = place(task, config.shape)
     with PixelReader(opener) as reader:
         values = resize_stack(
             lambda number: turn(reader.read(task.sources[number]), axes), task.n_slices, config.shape
@@ -107,7 +101,7 @@ def build_volume(
     fill_blank(values)
     window = choose_window(values, task.modality, config)
     array: Volume = pad_slices(grey_levels(values, window), config.shape[0])
-    return BuiltVolume(array, affine, effective_mm, window, *blank_slices(task.n_slices, config.shape[0]))
+    return BuiltVolume(array, affine, window, *blank_slices(task.n_slices, config.shape[0]))
 
 
 def build_chunk(tasks: Sequence[StackTask], config: VolumesConfig) -> list[Packed | Failed]:
@@ -118,6 +112,40 @@ def build_chunk(tasks: Sequence[StackTask], config: VolumesConfig) -> list[Packe
         return [_attempt(task, config) for task in tasks]
     finally:
         cv2.setNumThreads(threads)
+
+
+def place(task: StackTask, shape: tuple[int, int, int]) -> tuple[Axes, NDArray[np.float64]]:
+    """Say how the slices of a stack are turned, and where its resized and padded volume lies.
+
+    Args:
+        task: The stack.
+        shape: Slices, rows and columns of the volume.
+
+    Returns:
+        The axes, and the (4, 4) affine to LPS mm.
+
+    Raises:
+        GeometryError: If positions, orientation or spacing are missing.
+        SliceError: If Rows or Columns are.
+    """
+    if (
+        task.orientation is None
+        or task.pixel_spacing is None
+        or task.first_position is None
+        or task.last_position is None
+        or task.n_slices < 2
+    ):
+        raise GeometryError(f"stack {task.stack_id}: has too few positions or no spacing to be placed")
+    axes = canonical_axes(task.orientation)
+    stored = next(iter(task.sources.values()))
+    check_header(stored)
+    sides = (stored.Rows, stored.Columns)
+    step = np.subtract(task.last_position, task.first_position) / (task.n_slices - 1)
+    affine = canonical_affine(task.first_position, task.orientation, task.pixel_spacing, sides, step)
+    turned = sides[::-1] if axes.transpose else sides
+    resized = (min(task.n_slices, shape[0]), *shape[1:])
+    affine = resized_affine(affine, (task.n_slices, *turned), resized)
+    return axes, padded_affine(affine, blank_slices(task.n_slices, shape[0])[0])
 
 
 def turn(plane: NDArray[Any], axes: Axes) -> NDArray[Any]:
@@ -148,7 +176,7 @@ def _attempt(task: StackTask, config: VolumesConfig) -> Packed | Failed:
         return Failed(task.stack_id, error.reason, _kind(error), task.inputs)
     except (OSError, SourceError) as error:
         return Failed(task.stack_id, "unreadable", _kind(error), task.inputs)
-    except (GeometryError, PixelError) as error:
+    except GeometryError as error:
         return Failed(task.stack_id, "no_geometry", _kind(error), task.inputs)
     except MemoryError as error:
         return Failed(task.stack_id, "out_of_memory", _kind(error), task.inputs)
@@ -166,7 +194,7 @@ def _row(task: StackTask, volume: BuiltVolume, length: int) -> dict[str, Any]:
         "stack_id": task.stack_id,
         "length": length,
         "affine": volume.affine.ravel().tolist(),
-        "effective_spacing_mm": volume.effective_spacing_mm,
+        "effective_spacing_mm": task.effective_spacing_mm,
         "window_low": volume.window.low,
         "window_high": volume.window.high,
         "pad_before": volume.pad_before,
@@ -174,22 +202,3 @@ def _row(task: StackTask, volume: BuiltVolume, length: int) -> dict[str, Any]:
         "digest": digest_of(volume.array),
         "inputs": task.inputs,
     }
-
-
-def _geometry(task: StackTask, axes: Axes, shape: tuple[int, int, int]) -> tuple[NDArray[np.float64], float]:
-    """Return the affine of the volume and the spacing of its slices in mm."""
-    known = (task.orientation, task.pixel_spacing, task.first_position, task.last_position)
-    if task.slice_spacing_mm is None or task.n_slices < 2 or any(part is None for part in known):
-        raise GeometryError(
-            f"stack {task.stack_id}: positions or spacings are missing; no volume can be placed"
-        )
-    first, last = np.asarray(task.first_position, float), np.asarray(task.last_position, float)
-    stored = next(iter(task.sources.values()))
-    sides = (stored.Rows, stored.Columns)
-    step = (last - first) / (task.n_slices - 1)
-    affine = canonical_affine(first, task.orientation, task.pixel_spacing, sides, step)
-    turned = sides[::-1] if axes.transpose else sides
-    n_resized = min(task.n_slices, shape[0])
-    affine = resized_affine(affine, (task.n_slices, *turned), (n_resized, *shape[1:]))
-    before, _ = blank_slices(task.n_slices, shape[0])
-    return padded_affine(affine, before), effective_spacing(task.n_slices, task.slice_spacing_mm, shape[0])

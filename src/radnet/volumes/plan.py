@@ -15,6 +15,7 @@ from typing import Any, Final
 import polars as pl
 
 from radnet.config import VolumesConfig
+from radnet.geometry import effective_spacing
 from radnet.tables import read_table
 from radnet.volumes.pixels import SliceSource
 from radnet.volumes.resize import needed_slices
@@ -55,7 +56,7 @@ class StackTask:
         inputs: Digest of everything below and of the configuration.
         modality: CT, MR ...
         n_slices: Slices of the stack.
-        slice_spacing_mm: Between them; None when there is one position.
+        effective_spacing_mm: Between slices of the volume; None when there is one position.
         orientation: (6,) direction cosines as stored; None here and below when the header has none.
         pixel_spacing: (2,) mm between rows and between columns as stored.
         first_position: (3,) mm of the canonically first slice.
@@ -67,7 +68,7 @@ class StackTask:
     inputs: str
     modality: str | None
     n_slices: int
-    slice_spacing_mm: float | None
+    effective_spacing_mm: float | None
     orientation: tuple[float, ...] | None
     pixel_spacing: tuple[float, ...] | None
     first_position: tuple[float, ...] | None
@@ -90,8 +91,9 @@ class Plan:
     """
 
     def __init__(self, workspace: Workspace, config: VolumesConfig) -> None:
+        self._target = config.shape[0]
         stacks = _kept_stacks(workspace)
-        slices = _needed(_slices(workspace, stacks), stacks, config.shape[0])
+        slices = _needed(_slices(workspace, stacks), stacks, self._target)
         grouped = _described(_grouped(slices).join(stacks, on="stack_id")).sort("path", "stack_id")
         self._stacks = {row["stack_id"]: row for row in grouped.iter_rows(named=True)}
         self._slices = slices.sort("stack_id", "slice")
@@ -113,14 +115,15 @@ class Plan:
 
     def _task(self, stack_id: str) -> StackTask:
         row = self._stacks[stack_id]
+        n_slices, spacing_mm = row["n_slices"], row["slice_spacing_mm"]
         slices = self._slices.slice(*self._rows[stack_id])
         sources = slices.filter("is_needed").select("slice", *_SOURCE).to_dicts()
         return StackTask(
             stack_id=stack_id,
             inputs=self.inputs[stack_id],
             modality=row["Modality"],
-            n_slices=row["n_slices"],
-            slice_spacing_mm=row["slice_spacing_mm"],
+            n_slices=n_slices,
+            effective_spacing_mm=spacing_mm and effective_spacing(n_slices, spacing_mm, self._target),
             orientation=_tuple(row["orientation"]),
             pixel_spacing=_tuple(row["PixelSpacing"]),
             first_position=_tuple(row["first_position"]),

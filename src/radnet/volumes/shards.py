@@ -46,7 +46,7 @@ def pack(volume: Volume, compression: str) -> bytes:
 
 def digest_of(volume: Volume) -> str:
     """Return the SHA-256 of a volume's voxels as hex digits."""
-    return hashlib.sha256(np.ascontiguousarray(volume)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(volume).data).hexdigest()
 
 
 def packed_digest(packed: bytes, compression: str) -> str:
@@ -119,7 +119,7 @@ def volume_at(shard: NDArray[np.uint8], offset: int, length: int) -> Volume:
         volume: Volume = shard[number]
         return volume
     try:
-        content = zstandard.ZstdDecompressor().decompress(shard[offset : offset + length])
+        content = zstandard.ZstdDecompressor().decompress(shard[offset : offset + length].data)
     except zstandard.ZstdError as error:
         raise ValueError("the compressed volume is damaged") from error
     volume = np.load(io.BytesIO(content))
