@@ -104,9 +104,9 @@ class Block:
     rows: tuple[Row, ...]
 
 
-def named(word: str) -> str:
-    """Return a label word as a reader writes it."""
-    return NAMES.get(word, word.capitalize())
+def named(words: str) -> str:
+    """Return a label word, or several regions between semicolons, as a reader writes them."""
+    return ", ".join(NAMES.get(word, word.capitalize()) for word in words.split(";"))
 
 
 def distribution(kept: pl.DataFrame) -> tuple[Block, ...]:

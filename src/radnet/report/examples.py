@@ -99,13 +99,12 @@ def combinations(kept: pl.DataFrame, built: pl.Series, examples: int) -> tuple[C
 
 def _combination(row: dict[str, Any]) -> Combination:
     sequence, view, contrast, regions = (row[key] for key in LABEL_KEYS)
-    coverage = ", ".join(named(region) for region in regions.split(";"))
     return Combination(
         (
             named(sequence),
             named(view),
             "Contrast unknown" if contrast == UNKNOWN else named(contrast),
-            "Coverage unknown" if regions == UNKNOWN else coverage,
+            "Coverage unknown" if regions == UNKNOWN else named(regions),
         ),
         row["stacks"],
         row["patients"],

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from radnet.figures.palette import DARK, LIGHT
 from radnet.report.agreement import MAX_PAIRS, Disagreement, Outcome, RuleRecord
-from radnet.report.distribution import PAPER_TOTALS, Block
+from radnet.report.distribution import PAPER_TOTALS, Block, named
 from radnet.report.examples import Card
 from radnet.report.overview import Refused, Step, Tile
 from radnet.report.texts import SharedText
@@ -76,7 +76,7 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(thousands=thousands, percent=percent, png_source=png_source)
+    environment.filters.update(thousands=thousands, percent=percent, png_source=png_source, named=named)
     style, _, _ = environment.loader.get_source(environment, STYLE)  # type: ignore[union-attr]
     return environment.get_template(TEMPLATE).render(
         page=page,

@@ -17,6 +17,8 @@ from radnet.report.overview import funnel_bars, funnel_steps
 
 SPACING_SCALE: Final = Scale(step=0.5, bins=30, tick_every=4)
 SLICES_SCALE: Final = Scale(step=8, bins=30, tick_every=5)
+DEPTH_BINS: Final = 12
+"""Bins up to the depth of a volume; full volumes fall into the one beyond."""
 
 
 def drawings(artefacts: Artefacts, depth: int) -> dict[str, Drawing]:
@@ -52,7 +54,7 @@ def drawings(artefacts: Artefacts, depth: int) -> dict[str, Drawing]:
         ),
         "slices-stored": histogram(
             np.minimum(_values(kept, "n_slices"), depth),
-            SLICES_SCALE,
+            Scale(step=depth / DEPTH_BINS, bins=DEPTH_BINS, tick_every=2),
             "Slices in the volume, without padding",
             "slices",
         ),
