@@ -1,0 +1,1 @@
+"""Headers, read once: from files to instances."""
