@@ -1,7 +1,7 @@
 """Turn a body into CT and MR slices as the header's own parameters say.
 
-MR signal follows the closed formulas of the sequence, so header and picture always agree. Signals are relative:
-an MR slice is scaled so that the brightest tissue has a fixed value, whatever the field strength.
+MR signal follows the closed formulas of the sequence, so header and picture always agree. Signals are
+relative: a series is scaled so that the brightest tissue has a fixed value, whatever the field strength.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ class MrTechnique:
 def mr_signal(tissue: Tissue, technique: MrTechnique) -> float:
     """Return the signal of a tissue, 1 for water that has relaxed fully and is read at once.
 
-    Spin echo: PD (1 - exp(-TR/T1)) exp(-TE/T2). With an inversion: PD |1 - 2 exp(-TI/T1) + exp(-TR/T1)| and the
-    same decay. Spoiled gradient echo: PD sin(a) (1 - E1) / (1 - cos(a) E1) exp(-TE/T2*), E1 = exp(-TR/T1); with
-    an inversion, the recovery above times sin(a).
+    Spin echo: PD (1 - exp(-TR/T1)) exp(-TE/T2). With an inversion: PD |1 - 2 exp(-TI/T1) + exp(-TR/T1)|
+    and the same decay. Spoiled gradient echo: PD sin(a) (1 - E1) / (1 - cos(a) E1) exp(-TE/T2*) with
+    E1 = exp(-TR/T1); after an inversion, the recovery above times sin(a).
 
     Args:
         tissue: A row of the table.
@@ -134,8 +134,8 @@ def acquire_ct(
     for image in sample(body, ct_appearance(technique.contrast), plan):
         noise = rng.standard_normal(image.shape, np.float32)
         if technique.kernel_px:
-            noise = cv2.GaussianBlur(noise, (0, 0), technique.kernel_px)
-            image = cv2.GaussianBlur(image, (0, 0), technique.kernel_px)
+            noise = _blurred(noise, technique.kernel_px)
+            image = _blurred(image, technique.kernel_px)
         noise *= np.float32(technique.noise_hu / noise.std())
         yield np.clip(np.rint(image + noise), -1024, 3071).astype(np.int16)
 
@@ -147,19 +147,24 @@ def acquire_mr(
     slope = np.array([0.0, 1.1, 0.0]) if technique.surface_coil else rng.normal(0, 0.12, 3)
     middle = plan.corners().mean(0)
     sigma = np.float32(technique.noise * MR_FULL_SCALE)
-    for index, image in enumerate(sample(body, mr_appearance(technique), plan)):
-        signal = np.maximum(image, 0) * _coil_gain(plan, index, middle, slope)
+    images = sample(body, mr_appearance(technique), plan)
+    for position, image in zip(plan.positions, images, strict=True):
+        signal = np.maximum(image, 0) * _coil_gain(plan, position, middle, slope)
         real = signal + sigma * rng.standard_normal(image.shape, np.float32)
         imaginary = sigma * rng.standard_normal(image.shape, np.float32)
         yield np.clip(np.rint(np.hypot(real, imaginary)), 0, 4095).astype(np.uint16)
 
 
 def _coil_gain(
-    plan: Prescription, index: int, middle: NDArray[np.float64], slope: NDArray[np.float64]
+    plan: Prescription, position: NDArray[np.float64], middle: NDArray[np.float64], slope: NDArray[np.float64]
 ) -> Image:
     """Return the receive sensitivity of every pixel: it grows along a direction, 1 in the middle."""
-    _, rows, columns = plan.shape
-    start = 1 + (plan.position(index) - middle) @ slope / 100
+    rows, columns = plan.shape
+    start = 1 + (position - middle) @ slope / 100
     by_row = np.arange(rows)[:, None] * plan.pixel_mm * (plan.column @ slope) / 100
     by_column = np.arange(columns)[None] * plan.pixel_mm * (plan.row @ slope) / 100
     return np.clip(start + by_row + by_column, 0.15, 2.0).astype(np.float32)
+
+
+def _blurred(image: Image, sigma_px: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.float32)

@@ -1,7 +1,7 @@
 """Make one adult body as a label map, different for every seed.
 
-The body is painted in the coordinates of a reference adult and then scaled: the map always has the same shape,
-and a tall patient has longer voxels. World coordinates are millimetres in LPS; z is 0 at the seat.
+The body is painted in the coordinates of a reference adult and then scaled: the map always has the same
+shape, and a tall patient has longer voxels. World coordinates are millimetres in LPS; z is 0 at the seat.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class Body:
     @property
     def voxel_mm(self) -> NDArray[np.float64]:
         """Size of a voxel along x, y and z."""
-        return STEP_MM * np.array(self.scale)
+        return np.asarray(STEP_MM * np.array(self.scale))
 
     @property
     def origin_mm(self) -> NDArray[np.float64]:
         """LPS position of the first voxel's centre."""
-        return np.array(LOW) * np.array(self.scale)
+        return np.asarray(np.array(LOW) * np.array(self.scale))
 
     def world(self, point: Point) -> NDArray[np.float64]:
         """Turn a point of the reference adult into one of this body, mm."""
-        return np.array(point) * np.array(self.scale)
+        return np.asarray(np.array(point) * np.array(self.scale))
 
 
 def make_body(seed: int, sex: Sex = "M", lesion: bool = False) -> Body:
@@ -108,7 +108,7 @@ def _boxes(labels: NDArray[np.uint8], scale: Point) -> dict[str, Box]:
 
 def _corners(mask: NDArray[np.bool_]) -> Box:
     """Return the outer corners of a mask in reference millimetres, x y z."""
-    by_plane = mask.any(2)
-    hits = [np.flatnonzero(found) for found in (mask.any((0, 1)), by_plane.any(0), by_plane.any(1))]
+    found = (np.any(mask, axis=(0, 1)), np.any(mask, axis=(0, 2)), np.any(mask, axis=(1, 2)))
+    hits = [np.flatnonzero(any_in_plane) for any_in_plane in found]
     edges = np.array([[hit[0] - 0.5, hit[-1] + 0.5] for hit in hits]).T
     return np.asarray(np.array(LOW) + STEP_MM * edges)

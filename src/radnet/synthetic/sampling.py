@@ -33,20 +33,18 @@ class Prescription:
     """Where slices lie: what the technologist sets at the scanner.
 
     Attributes:
-        first: Centre of the first voxel of the first slice, mm.
+        positions: (n, 3) centres of the first voxel of each slice, mm; any order, repeats allowed.
         row: Direction in which the column index grows.
         column: Direction in which the row index grows.
-        step: From a slice to the next, mm; not along the normal when the gantry is tilted.
-        shape: Slices, rows, columns.
+        shape: Rows, columns.
         pixel_mm: Size of a pixel.
         thickness_mm: Of a slice.
     """
 
-    first: Vector
+    positions: Vector
     row: Vector
     column: Vector
-    step: Vector
-    shape: tuple[int, int, int]
+    shape: tuple[int, int]
     pixel_mm: float
     thickness_mm: float
 
@@ -55,26 +53,16 @@ class Prescription:
         """Row direction x column direction."""
         return np.cross(self.row, self.column)
 
-    @property
-    def spacing_mm(self) -> float:
-        """Distance between neighbouring slices along the normal."""
-        return abs(float(self.step @ self.normal))
-
-    def position(self, index: int) -> Vector:
-        """Return the centre of a slice's first voxel, mm."""
-        return self.first + index * self.step
-
     def corners(self) -> NDArray[np.float64]:
         """Return lowest and highest corner of the box of all voxel edges, (2, 3) mm."""
-        n, rows, columns = self.shape
+        rows, columns = self.shape
         points = [
-            self.position(k) + (c * self.row + r * self.column) * self.pixel_mm + t * self.normal
-            for k in (0, n - 1)
+            self.positions + (c * self.row + r * self.column) * self.pixel_mm + t * self.normal
             for c in (-0.5, columns - 0.5)
             for r in (-0.5, rows - 0.5)
-            for t in (-self.spacing_mm / 2, self.spacing_mm / 2)
+            for t in (-self.thickness_mm / 2, self.thickness_mm / 2)
         ]
-        return np.array([np.min(points, 0), np.max(points, 0)])
+        return np.array([np.min(points, (0, 1)), np.max(points, (0, 1))])
 
 
 @dataclass(frozen=True)
@@ -90,7 +78,7 @@ class Appearance:
     texture: Image
 
     def of(self, body: Body, index: tuple[NDArray[np.intp], ...]) -> Image:
-        """Return the values of voxels, given by broadcasting z, y and x indices; beyond the map is outside."""
+        """Return the values of voxels, given by z, y and x indices that broadcast; beyond the map is air."""
         index = tuple(np.clip(at, 0, n - 1) for at, n in zip(index, body.labels.shape, strict=True))
         labels = body.labels[index]
         grain = _texture_tile()[tuple(at % TILE for at in index)]
@@ -106,11 +94,11 @@ def sample(body: Body, appearance: Appearance, plan: Prescription) -> Iterator[I
     """Yield the slices of a prescription, (rows, columns) each, without noise."""
     axis = int(np.argmax(np.abs(plan.normal)))
     straight = abs(plan.normal[axis]) > ALONG_AXIS
-    for index in range(plan.shape[0]):
+    for position in plan.positions:
         if straight:
-            yield _straight_slice(body, appearance, plan, index, axis)
+            yield _straight_slice(body, appearance, plan, position, axis)
         else:
-            yield _tilted_slice(body, appearance, plan, index)
+            yield _tilted_slice(body, appearance, plan, position)
 
 
 def _depths(plan: Prescription, voxel_mm: float) -> Vector:
@@ -119,9 +107,11 @@ def _depths(plan: Prescription, voxel_mm: float) -> Vector:
     return ((np.arange(count) + 0.5) / count - 0.5) * plan.thickness_mm
 
 
-def _straight_slice(body: Body, appearance: Appearance, plan: Prescription, index: int, axis: int) -> Image:
+def _straight_slice(
+    body: Body, appearance: Appearance, plan: Prescription, position: Vector, axis: int
+) -> Image:
     """Mix the planes of the map that the slice touches, then resample the mixture in plane."""
-    place = (plan.position(index) - body.origin_mm) / body.voxel_mm
+    place = (position - body.origin_mm) / body.voxel_mm
     step = _depths(plan, body.voxel_mm[axis]) / body.voxel_mm[axis]
     depth = place[axis] + step
     below = np.floor(depth).astype(int)
@@ -140,16 +130,16 @@ def _straight_slice(body: Body, appearance: Appearance, plan: Prescription, inde
     softness = SOFTEN_VOXELS * max(1.0, plan.pixel_mm / float(body.voxel_mm.mean()))
     soft = cv2.GaussianBlur(plane, (0, 0), softness)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    size = plan.shape[2], plan.shape[1]
+    size = plan.shape[1], plan.shape[0]
     return np.asarray(cv2.warpAffine(soft, inverse, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _tilted_slice(body: Body, appearance: Appearance, plan: Prescription, index: int) -> Image:
+def _tilted_slice(body: Body, appearance: Appearance, plan: Prescription, position: Vector) -> Image:
     """Interpolate between the eight voxels around every pixel, at every depth."""
-    rows, columns = (np.arange(n)[:, None] * plan.pixel_mm for n in plan.shape[1:])
-    grid = plan.position(index) + rows[:, None] * plan.column + columns[None] * plan.row
+    rows, columns = (np.arange(n)[:, None] * plan.pixel_mm for n in plan.shape)
+    grid = position + rows[:, None] * plan.column + columns[None] * plan.row
     depths = _depths(plan, float(body.voxel_mm.mean()))
-    total = np.zeros(plan.shape[1:], np.float32)
+    total = np.zeros(plan.shape, np.float32)
     for depth in depths:
         place = (grid + depth * plan.normal - body.origin_mm) / body.voxel_mm
         below = np.floor(place).astype(int)

@@ -6,6 +6,7 @@ sacrum 175, seat 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -135,16 +136,18 @@ def paint_pelvis_bones(canvas: Canvas) -> None:
             [(side * 84, 24, 72), (side * 66, 42, 22), (side * 42, 5, 26), (side * 8, -40, 50)],
             [12, 13, 6, 7],
         )
-        _shell(canvas, [iliac, *neck, socket, *pubis, *ischium], "pelvic_bone", "pelvic_marrow")
+        hip: list[Ellipsoid | Capsule] = [iliac, *neck, socket, *pubis, *ischium]
+        _shell(canvas, hip, "pelvic_bone", "pelvic_marrow")
         canvas.paint(Ellipsoid((side * 92, 4, 80), (26, 26, 26)), NUMBER["cartilage"])
         head = Ellipsoid((side * 92, 4, 80), (24, 24, 24))
         shaft = tube([(side * 95, 4, 78), (side * 132, 14, 50), (side * 128, 8, -60)], [15, 18, 14])
-        _shell(canvas, [head, *shaft], "femur", "femur_marrow", 3.0)
+        thigh: list[Ellipsoid | Capsule] = [head, *shaft]
+        _shell(canvas, thigh, "femur", "femur_marrow", 3.0)
 
 
 def _shell(
     canvas: Canvas,
-    solids: list[Ellipsoid | Capsule] | list[Capsule] | list[Ellipsoid],
+    solids: Sequence[Ellipsoid | Capsule],
     bone: str,
     marrow: str,
     cortex_mm: float = CORTEX_MM,

@@ -4,8 +4,9 @@ Values are typical means of healthy adults, not a model of their spread. CT numb
 of the portal venous phase; gadolinium is the concentration some minutes after 0.1 mmol/kg.
 
 Sources: Stanisz, Magn Reson Med 2005;54:507. de Bazelaire, Radiology 2004;230:652. Rooney, Magn Reson Med
-2007;57:308. Peters, Magn Reson Imaging 2007;25:748. Rakow-Penner, J Magn Reson Imaging 2006;23:87. Bae,
-Radiology 2010;256:32. Prokop, Spiral and Multislice CT of the Body, 2003. Rohrer, Invest Radiol 2005;40:715.
+2007;57:308. Wansapura, J Magn Reson Imaging 1999;9:531. Peters, Magn Reson Imaging 2007;25:748. Rakow-Penner,
+J Magn Reson Imaging 2006;23:87. Bae, Radiology 2010;256:32. Prokop, Spiral and Multislice CT of the Body,
+2003. Rohrer, Invest Radiol 2005;40:715.
 """
 
 from __future__ import annotations

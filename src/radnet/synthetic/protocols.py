@@ -1,0 +1,168 @@
+"""What is scanned: the examinations of each patient, series by series, as scanners name them.
+
+Fields of view are boxes in the reference adult (millimetres, LPS, z from the seat); a series covers a region
+when the region lies wholly inside, which the archive works out from each body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from radnet.synthetic.acquisition import CtTechnique, MrTechnique
+from radnet.synthetic.anatomy import Sex
+from radnet.synthetic.shapes import Point
+
+View = Literal["axial", "coronal", "sagittal"]
+Vendor = Literal["siemens", "ge", "philips", "toshiba"]
+Trap = Literal[
+    "",
+    "localizer",
+    "scout",
+    "oblique",
+    "missing_slice",
+    "duplicate_position",
+    "variable_spacing",
+    "single_position",
+    "gantry_tilt",
+    "time_series",
+    "too_few_slices",
+    "no_description",
+    "unknown_sequence",
+    "wide_spacing",
+    "dual_echo",
+    "enhanced",
+    "zip",
+    "tar_gz",
+    "jpeg2000",
+    "rle",
+    "implicit_vr",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A box that is imaged; slices are square, as wide as its longer side.
+
+    Attributes:
+        low: Lowest corner, mm of the reference adult.
+        high: Highest corner.
+    """
+
+    low: Point
+    high: Point
+
+
+HEAD: Final = Field((-115, -110, 726), (115, 120, 893))
+HEAD_LONG: Final = Field((-80, -86, 686), (80, 106, 906))
+NECK: Final = Field((-110, -105, 572), (110, 125, 800))
+NECK_LONG: Final = Field((-60, -70, 575), (60, 80, 800))
+CHEST: Final = Field((-190, -195, 318), (190, 185, 630))
+CHEST_LONG: Final = Field((-172, -95, 300), (172, 115, 640))
+ABDOMEN: Final = Field((-190, -190, 222), (190, 190, 452))
+ABDOMEN_LONG: Final = Field((-172, -98, 150), (172, 112, 470))
+ABDOMEN_PELVIS: Final = Field((-190, -190, -12), (190, 190, 452))
+ABDOMEN_PELVIS_LONG: Final = Field((-180, -98, -14), (180, 112, 454))
+TRUNK: Final = Field((-190, -190, -12), (190, 190, 630))
+TRUNK_LONG: Final = Field((-180, -98, -12), (180, 112, 628))
+PELVIS: Final = Field((-190, -190, -12), (190, 190, 240))
+PELVIS_LONG: Final = Field((-132, -66, -12), (132, 92, 240))
+BREAST: Final = Field((-180, -195, 382), (180, 145, 530))
+BREAST_LONG: Final = Field((-150, -180, 385), (150, 55, 525))
+LUMBAR: Final = Field((-38, -70, 135), (38, 160, 400))
+LUMBAR_DISCS: Final = Field((-90, -70, 175), (90, 110, 290))
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One series as it is set up.
+
+    Attributes:
+        sequence: True kind of images, a word of `terms.SEQUENCES`.
+        description: Series description.
+        field: What is imaged.
+        view: Plane of the slices.
+        technique: CT or MR parameters.
+        spacing_mm: From slice to slice.
+        thickness_mm: Of a slice; 0 for the spacing.
+        name: Protocol name; the description when empty.
+        matrix: Rows and columns.
+        reformat: Whether the slices are computed from others.
+        trap: What is wrong or unusual about it, empty for nothing.
+    """
+
+    sequence: str
+    description: str
+    field: Field
+    view: View
+    technique: CtTechnique | MrTechnique
+    spacing_mm: float = 5.0
+    thickness_mm: float = 0.0
+    name: str = ""
+    matrix: int = 192
+    reformat: bool = False
+    trap: Trap = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """One study.
+
+    Attributes:
+        modality: CT or MR.
+        vendor: Whose scanner.
+        study: Study description.
+        body_part: As the scanner fills BodyPartExamined; None leaves it out.
+        series: In order of acquisition.
+        agent: Contrast agent of the series that have one.
+    """
+
+    modality: Literal["CT", "MR"]
+    vendor: Vendor
+    study: str
+    body_part: str | None
+    series: tuple[Protocol, ...]
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A patient and what was done.
+
+    Attributes:
+        sex: F or M.
+        exams: One or more studies.
+        lesion: Whether there is a tumour in the brain.
+    """
+
+    sex: Sex
+    exams: tuple[Exam, ...] = field(default=())
+    lesion: bool = False
+
+
+NATIVE: Final = CtTechnique(noise_hu=10)
+PORTAL: Final = CtTechnique(contrast=True, noise_hu=12)
+HEAD_CT: Final = CtTechnique(noise_hu=3.5)
+LUNG_CT: Final = CtTechnique(noise_hu=28, kernel_px=0)
+SCOUT: Final = CtTechnique(noise_hu=20)
+
+T1_SE: Final = MrTechnique(tr_ms=520, te_ms=12)
+T1_SE_GD: Final = replace(T1_SE, contrast=True)
+T2_SE: Final = MrTechnique(tr_ms=4200, te_ms=98)
+T2_FLAIR: Final = MrTechnique(tr_ms=9000, te_ms=112, ti_ms=2480)
+T1_FLAIR_3T: Final = MrTechnique(tr_ms=2300, te_ms=14, ti_ms=860, field_t=3.0)
+T1_FLAIR_3T_GD: Final = replace(T1_FLAIR_3T, contrast=True)
+T2_SE_3T: Final = MrTechnique(tr_ms=4800, te_ms=102, field_t=3.0)
+T2_FLAIR_3T: Final = MrTechnique(tr_ms=9500, te_ms=120, ti_ms=2500, field_t=3.0)
+PD: Final = MrTechnique(tr_ms=3000, te_ms=15)
+STIR: Final = MrTechnique(tr_ms=4000, te_ms=60, ti_ms=160)
+MPRAGE: Final = MrTechnique(tr_ms=1900, te_ms=3, ti_ms=900, flip_deg=9, family="gradient_echo")
+VIBE: Final = MrTechnique(tr_ms=4.6, te_ms=2.1, flip_deg=10, family="gradient_echo", fat_saturated=True)
+VIBE_GD: Final = replace(VIBE, contrast=True)
+DWI: Final = MrTechnique(tr_ms=5200, te_ms=88, b_s_mm2=1000, fat_saturated=True, noise=0.03)
+ADC: Final = MrTechnique(tr_ms=5200, te_ms=88, family="adc_map", noise=0.02)
+FLASH: Final = MrTechnique(tr_ms=8, te_ms=4, flip_deg=20, family="gradient_echo")
+SINGLE_SHOT: Final = MrTechnique(tr_ms=1200, te_ms=92)
+SPINE_T1: Final = replace(T1_SE, surface_coil=True)
+SPINE_T2: Final = replace(T2_SE, surface_coil=True)
+SPINE_STIR: Final = replace(STIR, surface_coil=True)

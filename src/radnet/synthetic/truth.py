@@ -1,0 +1,138 @@
+"""Say what each synthesised stack is, from what was synthesised and never from its header.
+
+A region is covered when its box lies wholly inside the imaged box. Breasts count on breast examinations
+alone: a woman's chest CT is an examination of the lung.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+import numpy as np
+
+from radnet.synthetic.anatomy import Body, Box
+from radnet.synthetic.headers import SeriesPlace
+from radnet.synthetic.planning import GEOMETRY
+from radnet.synthetic.sampling import Prescription
+from radnet.synthetic.series import Stack
+from radnet.terms import PAPER_SEQUENCES, REGIONS
+
+TOLERANCE_MM: Final = 1.0
+"""How far a region may stick out of the scan and still count as covered."""
+MIN_SLICES: Final = 16
+MAX_SPACING_MM: Final = 15.0
+PADDED_SLICES: Final = 48
+"""Slices of a volume; only longer stacks change their spacing (paper, section 2.1.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A row of truth.csv: one stack.
+
+    Attributes:
+        SeriesInstanceUID: Of the series.
+        EchoTime: ms; tells the two stacks of a dual echo apart, None for all others.
+        Modality: CT or MR.
+        sequence: A word of `terms.SEQUENCES`.
+        form: original or reformat.
+        view: Plane; empty when oblique or mixed.
+        contrast: yes or no.
+        coverage: Regions joined by ';', `none` for none of them, empty for localizers.
+        n_slices: Distinct positions.
+        slice_spacing_mm: As planned; None when there is no one spacing.
+        geometry: Verdict on the positions.
+        keep: yes or no, under the default policy.
+        reason: First reason for leaving it out; empty when kept.
+        trap: What is unusual about the series; empty for nothing.
+        path: Folder or archive file of the series, relative to the archive.
+    """
+
+    SeriesInstanceUID: str
+    EchoTime: float | None
+    Modality: str
+    sequence: str
+    form: str
+    view: str
+    contrast: str
+    coverage: str
+    n_slices: int
+    slice_spacing_mm: float | None
+    geometry: str
+    keep: str
+    reason: str
+    trap: str
+    path: str
+
+
+def tell(body: Body, place: SeriesPlace, stack: Stack, path: str) -> Truth:
+    """Tell the truth about a stack.
+
+    Args:
+        body: The patient.
+        place: Patient, study and series.
+        stack: The stack.
+        path: Where its series lies, relative to the archive.
+    """
+    protocol = place.protocol
+    geometry = GEOMETRY.get(protocol.trap, "uniform")
+    positions = len(np.unique(np.vstack([plan.positions for plan in stack.plans]), axis=0))
+    spaced = geometry not in ("mixed_orientation", "single_position")
+    reason = _reason(protocol.trap, geometry, stack.sequence, positions, protocol.spacing_mm)
+    return Truth(
+        SeriesInstanceUID=place.series_uid,
+        EchoTime=getattr(stack.technique, "te_ms", None) if protocol.trap == "dual_echo" else None,
+        Modality=place.exam.modality,
+        sequence=stack.sequence,
+        form="reformat" if protocol.reformat else "original",
+        view="" if protocol.trap in ("oblique", "localizer") else protocol.view,
+        contrast="yes" if stack.technique.contrast else "no",
+        coverage="" if stack.sequence == "localizer" else _coverage(body, place, stack),
+        n_slices=positions,
+        slice_spacing_mm=protocol.spacing_mm if spaced else None,
+        geometry=geometry,
+        keep="no" if reason else "yes",
+        reason=reason,
+        trap=protocol.trap,
+        path=path,
+    )
+
+
+def _coverage(body: Body, place: SeriesPlace, stack: Stack) -> str:
+    boxes = {
+        region: body.boxes[region]
+        for region in REGIONS
+        if region in body.boxes and (region != "breast" or place.exam.body_part == "BREAST")
+    }
+    covered = [region for region, box in boxes.items() if _holds(stack.plans[0], box)]
+    return ";".join(covered) or "none"
+
+
+def _holds(plan: Prescription, box: Box) -> bool:
+    """Say whether a box lies wholly inside the imaged one, whichever way the slices are turned."""
+    axes = np.array([plan.row, plan.column, plan.normal])
+    corners = np.array(list(product(*box.T))) @ axes.T
+    firsts = plan.positions @ axes.T
+    rows, columns = plan.shape
+    low = firsts.min(0) - np.array([plan.pixel_mm, plan.pixel_mm, plan.thickness_mm]) / 2
+    high = firsts.max(0) + np.array(
+        [(columns - 0.5) * plan.pixel_mm, (rows - 0.5) * plan.pixel_mm, plan.thickness_mm / 2]
+    )
+    inside = (corners >= low - TOLERANCE_MM) & (corners <= high + TOLERANCE_MM)
+    return bool(inside.all())
+
+
+def _reason(trap: str, geometry: str, sequence: str, slices: int, spacing_mm: float) -> str:
+    """Return the first reason in the funnel's order for leaving a stack out, empty for none."""
+    effective_mm = slices * spacing_mm / PADDED_SLICES if slices >= PADDED_SLICES else spacing_mm
+    faults = (
+        (geometry, geometry not in ("uniform", "time_series")),
+        ("oblique", trap == "oblique"),
+        ("too_few_slices", slices < MIN_SLICES),
+        ("unknown_sequence", trap == "unknown_sequence"),
+        ("excluded_sequence", sequence not in PAPER_SEQUENCES),
+        ("time_series", geometry == "time_series"),
+        ("spacing_above_15mm", effective_mm > MAX_SPACING_MM),
+    )
+    return next((reason for reason, found in faults if found), "")
