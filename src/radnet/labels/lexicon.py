@@ -1,0 +1,182 @@
+"""The words that rules may name, and how a text is read with them.
+
+A group holds phrases that mean the same; a rule names it as `@group`. In a phrase `#` stands for a run of
+digits (`b#` is b800) and a final `*` for any ending (`abdom*`). The longest phrase wins: inside `no contrast`
+the word `contrast` is not heard, which is also how misleading words are silenced. A run of letters that no
+phrase knows is cut into known words if that leaves nothing over: `t2axfs` is `t2 ax fs`, but `br` is never `b`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from radnet.labels.text import fold, shape, words_of
+
+SHORTEST_PIECE: Final = 2
+LONGEST_RUN: Final = 48
+"""Letters of a run that is still cut into words; longer ones are identifiers."""
+_PATTERN_WORD: Final = re.compile(r"\d+\.\d+(?![a-z0-9#])|[a-z0-9#]+(?:\.#)?\*?")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words in sequence, and the groups that hold them."""
+
+    words: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """Groups of phrases, spellings and named texts.
+
+    Attributes:
+        groups: Phrases by group name.
+        spellings: What consoles write with signs or abbreviate, and the word that is meant (`w/o`: without).
+        texts: Attributes by the name of the text that they form together (`study`: StudyDescription, ...).
+    """
+
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Reader:
+    """Reads texts with a lexicon; every distinct text once."""
+
+    def __init__(self, lexicon: Lexicon, literals: Iterable[str] = ()) -> None:
+        """Index the lexicon's phrases.
+
+        Args:
+            lexicon: Groups and spellings.
+            literals: Phrases that rules name themselves; each is a group of its own name.
+        """
+        self._signs = _sign_pattern(lexicon.spellings)
+        self._spellings = {fold(key): value for key, value in lexicon.spellings.items()}
+        self._first: dict[str, list[Phrase]] = {}
+        self._vocabulary: set[str] = set(self._spellings)
+        self._prefixes: tuple[int, ...] = ()
+        self._heard: dict[str, dict[str, str]] = {}
+        self._cuts: dict[str, tuple[str, ...]] = {}
+        self._index(lexicon.groups, literals)
+
+    def _index(self, groups: Mapping[str, tuple[str, ...]], literals: Iterable[str]) -> None:
+        holders: dict[tuple[str, ...], list[str]] = {}
+        for group, phrases in groups.items():
+            for phrase in phrases:
+                holders.setdefault(self._pattern(phrase), []).append("@" + group)
+        for literal in literals:
+            holders.setdefault(self._pattern(literal), []).append(literal)
+        for words, names in holders.items():
+            self._first.setdefault(words[0], []).append(Phrase(words, tuple(dict.fromkeys(names))))
+            self._vocabulary.update(words)
+        stems = {len(word) - 1 for word in self._vocabulary if word.endswith("*")}
+        self._prefixes = tuple(sorted(stems))
+
+    def _pattern(self, phrase: str) -> tuple[str, ...]:
+        found = _PATTERN_WORD.findall(self._spelled(fold(phrase)))
+        return tuple(part for word in found for part in self._spellings.get(word, word).split())
+
+    def _spelled(self, folded: str) -> str:
+        if self._signs is None:
+            return folded
+        return self._signs.sub(lambda match: f" {self._spellings[match[0]]} ", folded)
+
+    def words(self, text: str) -> list[str]:
+        """Return the words that a text is read as."""
+        words: list[str] = []
+        for word in words_of(self._spelled(fold(text))):
+            for piece in self._cut(word):
+                words.extend(self._spellings.get(piece, piece).split())
+        return words
+
+    def hear(self, text: str) -> dict[str, str]:
+        """Return the groups whose phrases a text holds, each with the words that matched."""
+        heard = self._heard.get(text)
+        if heard is None:
+            heard = self._heard[text] = self._listen(self.words(text))
+        return heard
+
+    def _listen(self, words: list[str]) -> dict[str, str]:
+        spans = [
+            (start, start + len(phrase.words), phrase)
+            for start in range(len(words))
+            for phrase in self._candidates(words[start])
+            if self._matches(phrase, words, start)
+        ]
+        heard: dict[str, str] = {}
+        for start, stop, phrase in spans:
+            if any(low <= start and stop <= high and high - low > stop - start for low, high, _ in spans):
+                continue
+            for group in phrase.groups:
+                heard.setdefault(group, " ".join(words[start:stop]))
+        return heard
+
+    def _keys(self, word: str) -> Iterable[str]:
+        yield word
+        if any(letter.isdigit() for letter in word):
+            yield shape(word)
+        for length in self._prefixes:
+            if length <= len(word):
+                yield word[:length] + "*"
+
+    def _candidates(self, word: str) -> Iterable[Phrase]:
+        for key in self._keys(word):
+            yield from self._first.get(key, ())
+
+    def _matches(self, phrase: Phrase, words: list[str], start: int) -> bool:
+        if start + len(phrase.words) > len(words):
+            return False
+        return all(
+            pattern in self._keys(words[start + offset])
+            for offset, pattern in enumerate(phrase.words)
+            if offset
+        )
+
+    def _known(self, word: str) -> bool:
+        return any(key in self._vocabulary for key in self._keys(word))
+
+    def _cut(self, word: str) -> tuple[str, ...]:
+        if word.isdecimal() or "." in word or len(word) > LONGEST_RUN or self._known(word):
+            return (word,)
+        cut = self._cuts.get(word)
+        if cut is None:
+            cut = self._cuts[word] = self._fewest_pieces(word) or (word,)
+        return cut
+
+    def _fewest_pieces(self, word: str) -> tuple[str, ...]:
+        best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
+        for stop in range(1, len(word) + 1):
+            for start in range(stop):
+                before = best[start]
+                if before is None or not self._piece(word[start:stop]):
+                    continue
+                longer = best[stop]
+                if longer is None or len(before) + 1 < len(longer):
+                    best[stop] = (*before, word[start:stop])
+        found = best[-1]
+        return found if found and not all(piece.isdecimal() for piece in found) else ()
+
+    def _piece(self, piece: str) -> bool:
+        if piece.isdecimal():
+            return True
+        if len(piece) < SHORTEST_PIECE:
+            return False
+        return piece in self._vocabulary or shape(piece) in self._vocabulary
+
+
+def _sign_pattern(spellings: Mapping[str, str]) -> re.Pattern[str] | None:
+    """Match spellings that hold a sign; a letter at their edge must be the edge of a word."""
+    signed = sorted((fold(key) for key in spellings if not key.isalnum()), key=len, reverse=True)
+    if not signed:
+        return None
+    return re.compile("|".join(_edged(spelling) for spelling in signed))
+
+
+def _edged(spelling: str) -> str:
+    left = r"(?<![a-z0-9])" if spelling[0].isalnum() else ""
+    right = r"(?![a-z0-9])" if spelling[-1].isalnum() else ""
+    return f"{left}{re.escape(spelling)}{right}"
