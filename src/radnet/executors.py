@@ -1,22 +1,35 @@
 """Run a function over chunks of work on any `concurrent.futures.Executor`.
 
 `processes` (the default) starts fresh worker processes; `serial` runs in this process; `dask://host:port`
-uses a running Dask scheduler. A worker that dies takes its process pool with it: the chunks that were in
-flight are then run one at a time, halved until the item that kills is alone, and that item is handed back as
-crashed.
+uses a running Dask scheduler. A worker that dies takes its process pool with it: the chunks that were under
+way are then run one at a time in a process of their own, halved until the item that kills is alone, and that
+item is handed back as crashed.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
+import sys
+import threading
+import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
+from multiprocessing import connection
 from typing import Any, Final, Generic, TypeVar
 
 from radnet.errors import ExecutorError
@@ -30,6 +43,11 @@ Result = TypeVar("Result")
 IN_FLIGHT_PER_WORKER: Final = 3
 """Chunks handed out ahead, so that no worker waits and a million-file list is never pickled at once."""
 DASK_PREFIX: Final = "dask://"
+DASK_SECONDS: Final = 10
+"""How long a Dask scheduler may take to answer."""
+POLL_SECONDS: Final = 1.0
+NO_WORKERS_SECONDS: Final = 30.0
+"""How long all Dask workers may be gone (they restart) before their work is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +136,7 @@ def map_chunks(
     function: Callable[[Sequence[Item]], Result],
     chunks: Iterable[Sequence[Item]],
     workers: Workers = Workers(),
+    memory_bytes: int | None = None,
 ) -> Iterator[Result | Crashed[Item]]:
     """Apply a function to chunks, in whatever order they finish.
 
@@ -125,12 +144,15 @@ def map_chunks(
         function: Importable and picklable; takes a chunk.
         chunks: Read lazily, a few ahead of the workers.
         workers: Where to run.
+        memory_bytes: Most data that a worker process of ours may hold; beyond it Python raises MemoryError.
+            Nothing is limited in this process (`serial`) nor in Dask's workers, which have a limit of
+            their own and other work to do.
 
     Yields:
         The function's results, and one Crashed for every item that killed its worker.
 
     Raises:
-        ExecutorError: If a Dask scheduler cannot be reached.
+        ExecutorError: If no worker can be started, or a Dask scheduler or its workers are not there.
     """
     if workers.kind == "serial":
         yield from map(function, chunks)
@@ -138,83 +160,134 @@ def map_chunks(
     remaining = iter(chunks)
     while True:
         broken: list[Sequence[Item]] = []
-        with _pool(workers) as (pool, ahead):
-            yield from _drain(pool, ahead, function, remaining, broken)
-        if not broken:
-            return
+        with _open_pool(workers, memory_bytes) as pool:
+            yield from _drain(pool, function, remaining, broken)
         for chunk in broken:
-            yield from _isolate(function, chunk)
+            yield from _isolate(function, chunk, memory_bytes)
+        following = next(remaining, None)
+        if following is None:
+            return
+        remaining = chain([following], remaining)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Where chunks go.
+
+    Attributes:
+        executor: Takes them.
+        ahead: How many may be under way.
+        has_workers: Whether anyone is there to run them.
+    """
+
+    executor: Executor
+    ahead: int
+    has_workers: Callable[[], bool]
 
 
 def _drain(
-    pool: Executor,
-    ahead: int,
+    pool: _Pool,
     function: Callable[[Sequence[Item]], Result],
     remaining: Iterator[Sequence[Item]],
     broken: list[Sequence[Item]],
 ) -> Iterator[Result]:
-    """Feed the pool until the work ends or the pool breaks; `broken` then holds what was in flight."""
+    """Feed the pool until the work ends or a worker dies; `broken` then holds what was under way."""
     running: dict[Future[Result], Sequence[Item]] = {}
+    lost = _worker_lost()
     while True:
         if not broken:
-            for chunk in islice(remaining, ahead - len(running)):
+            for chunk in islice(remaining, pool.ahead - len(running)):
                 try:
-                    running[pool.submit(function, chunk)] = chunk
+                    running[pool.executor.submit(function, chunk)] = chunk
                 except BrokenProcessPool:
                     broken.append(chunk)
                     break
         if not running:
             return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
+        for future in _wait(pool, running):
             chunk = running.pop(future)
             try:
                 yield future.result()
-            except BrokenProcessPool:
+            except lost:
                 broken.append(chunk)
-            except _worker_lost():
-                broken.append(chunk)
+
+
+def _wait(pool: _Pool, running: Mapping[Future[Result], Sequence[Item]]) -> set[Future[Result]]:
+    """Wait for work to be done; when all workers are gone for good, call it off, which ends it too."""
+    patience = time.monotonic() + NO_WORKERS_SECONDS
+    while True:
+        done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        if done:
+            return done
+        if pool.has_workers():
+            patience = time.monotonic() + NO_WORKERS_SECONDS
+        elif time.monotonic() > patience:
+            return {future for future in running if future.cancel()}
 
 
 def _isolate(
-    function: Callable[[Sequence[Item]], Result], chunk: Sequence[Item]
+    function: Callable[[Sequence[Item]], Result], chunk: Sequence[Item], memory_bytes: int | None
 ) -> Iterator[Result | Crashed[Item]]:
     """Run a chunk alone; when its worker dies, halve it until the culprit stands alone."""
     try:
-        with ProcessPoolExecutor(1, mp_context=_context(), initializer=_quiet) as pool:
+        with _processes(1, memory_bytes) as pool:
+            _probe(pool)
             result = pool.submit(function, chunk).result()
     except BrokenProcessPool:
         if len(chunk) == 1:
             yield Crashed(chunk[0])
             return
         middle = len(chunk) // 2
-        yield from _isolate(function, chunk[:middle])
-        yield from _isolate(function, chunk[middle:])
+        yield from _isolate(function, chunk[:middle], memory_bytes)
+        yield from _isolate(function, chunk[middle:], memory_bytes)
         return
     yield result
 
 
-@contextmanager
-def _pool(workers: Workers) -> Iterator[tuple[Executor, int]]:
-    if workers.kind.startswith(DASK_PREFIX):
-        with _dask(workers.kind.removeprefix(DASK_PREFIX)) as found:
-            yield found
-        return
-    pool = ProcessPoolExecutor(workers.processes, mp_context=_context(), initializer=_quiet)
+def _probe(pool: Executor) -> None:
+    """Make sure that a worker can live at all, before its death is laid to an item.
+
+    Raises:
+        ExecutorError: If it cannot.
+    """
     try:
-        yield pool, workers.processes * IN_FLIGHT_PER_WORKER
+        pool.submit(os.getpid).result()
+    except BrokenProcessPool as error:
+        raise ExecutorError(
+            "no worker process can start; call from under `if __name__ == '__main__':`, "
+            "or use --executor serial"
+        ) from error
+
+
+@contextmanager
+def _open_pool(workers: Workers, memory_bytes: int | None) -> Iterator[_Pool]:
+    if workers.kind.startswith(DASK_PREFIX):
+        with _dask(workers.kind.removeprefix(DASK_PREFIX)) as pool:
+            yield pool
+        return
+    with _processes(workers.processes, memory_bytes) as executor:
+        yield _Pool(executor, workers.processes * IN_FLIGHT_PER_WORKER, lambda: True)
+
+
+@contextmanager
+def _processes(count: int, memory_bytes: int | None) -> Iterator[ProcessPoolExecutor]:
+    # forking a process that has started polars' threads can deadlock
+    context = multiprocessing.get_context("forkserver")
+    pool = ProcessPoolExecutor(count, context, initializer=_begin_worker, initargs=(memory_bytes,))
+    try:
+        yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
-def _dask(address: str) -> Iterator[tuple[Executor, int]]:
+def _dask(address: str) -> Iterator[_Pool]:
     try:
         from distributed import Client  # type: ignore[attr-defined,unused-ignore]
     except ImportError as error:
         raise ExecutorError("--executor dask://… needs Dask; run `pip install 'radnet[dask]'`") from error
     try:
-        client: Any = Client(address, timeout="10s", set_as_default=False)
+        client: Any = Client(address, timeout=f"{DASK_SECONDS}s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise ExecutorError(f"dask://{address}: no scheduler answers there") from error
     try:
@@ -222,26 +295,42 @@ def _dask(address: str) -> Iterator[tuple[Executor, int]]:
         if not threads:
             raise ExecutorError(f"dask://{address}: the scheduler has no workers; start some and run again")
         executor: Any = client.get_executor(pure=False, retries=0)
-        yield executor, threads * IN_FLIGHT_PER_WORKER
+        yield _Pool(executor, threads * IN_FLIGHT_PER_WORKER, partial(_dask_has_workers, client))
     finally:
         client.close()
 
 
-def _worker_lost() -> tuple[type[BaseException], ...]:
-    """Errors by which Dask says that a task's workers died."""
+def _dask_has_workers(client: Any) -> bool:
     try:
+        return bool(client.nthreads())
+    except (OSError, RuntimeError):  # the scheduler is gone, or its client closed itself
+        return False
+
+
+def _worker_lost() -> tuple[type[BaseException], ...]:
+    """Errors by which executors say that a task's worker died, or that the task was called off."""
+    lost: tuple[type[BaseException], ...] = (BrokenProcessPool, CancelledError)
+    if "distributed" in sys.modules:
+        from distributed import CancelledError as DaskCancelledError
         from distributed import KilledWorker
-    except ImportError:
-        return ()
-    return (KilledWorker,)
+
+        lost = (*lost, KilledWorker, DaskCancelledError)
+    return lost
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    # forking a process that has started polars' threads can deadlock
-    return multiprocessing.get_context("forkserver")
-
-
-def _quiet() -> None:
-    """Give each worker one thread: the pool is the parallelism."""
+def _begin_worker(memory_bytes: int | None) -> None:
+    """Give a worker one thread (the pool is the parallelism), a memory limit, and its parent's fate."""
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"):
         os.environ[variable] = "1"
+    if memory_bytes is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, most))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone, killed included; it would wait forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

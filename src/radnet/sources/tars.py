@@ -28,7 +28,8 @@ MAX_INFLATED_BYTES: Final = 8 << 30
 MAX_INFLATION: Final = 30
 """A compressed tar file may inflate to MAX_INFLATED_BYTES, or to this multiple of its size if more."""
 
-DAMAGE: Final = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error)
+# what tarfile and indexed_gzip raise on files that are not what they say
+DAMAGE: Final = (tarfile.TarError, OSError, EOFError, ValueError, LookupError, ArithmeticError, zlib.error)
 
 
 class TarArchive:

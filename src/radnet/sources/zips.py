@@ -27,7 +27,16 @@ _LOCAL_HEADER: Final = struct.Struct("<4s22xHH")
 _LOCAL_MAGIC: Final = b"PK\x03\x04"
 
 # what zipfile raises on files that are not what they say
-DAMAGE: Final = (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, EOFError, OSError)
+DAMAGE: Final = (
+    zipfile.BadZipFile,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+    struct.error,
+    EOFError,
+    OSError,
+)
 MEMBER_DAMAGE: Final = (zipfile.BadZipFile, ValueError, NotImplementedError, zlib.error, EOFError)
 
 
