@@ -25,6 +25,7 @@ from radnet.terms import LABELS
 from radnet.volumes.shards import digest_of, pack, write_shard
 
 AXIAL_AFFINE = [0.0, 0.0, 2.0, -190.0, 0.0, 2.0, 0.0, -190.0, 5.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+NO_STACKS = pl.DataFrame(schema={"stack_id": pl.String})
 SHAPE = (48, 192, 192)
 
 KEPT = {
@@ -80,7 +81,7 @@ class Archive:
         """Write the tables of all stages before the report."""
         for folder in ("1-scan", "2-series", "3-labels", "4-volumes")[: 4 if volumes else 3]:
             (work / folder).mkdir(parents=True, exist_ok=True)
-        stacks = pl.DataFrame(self.stacks, infer_schema_length=None) if self.stacks else pl.DataFrame()
+        stacks = pl.DataFrame(self.stacks, infer_schema_length=None) if self.stacks else NO_STACKS
         write_table(conform(stacks, INSTANCE_COLUMNS), work / "1-scan/instances.parquet")
         skipped = pl.DataFrame(self.skipped, schema=["reason", "error"], orient="row")
         write_table(conform(skipped, SKIPPED_COLUMNS), work / "1-scan/skipped.parquet")
@@ -126,4 +127,6 @@ class Archive:
             }
             for name, (offset, length) in zip(names, places, strict=True)
         ]
-        write_table(conform(pl.DataFrame(rows), VOLUME_COLUMNS), folder / "index.parquet")
+        write_table(
+            conform(pl.DataFrame(rows) if rows else NO_STACKS, VOLUME_COLUMNS), folder / "index.parquet"
+        )
