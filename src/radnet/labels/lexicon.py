@@ -57,7 +57,7 @@ class Reader:
         self._signs = _sign_pattern(lexicon.spellings)
         self._spellings = {fold(key): value for key, value in lexicon.spellings.items()}
         self._first: dict[str, list[Phrase]] = {}
-        self._vocabulary: set[str] = set(self._spellings)
+        self._vocabulary = {spelling for spelling in self._spellings if spelling.isalnum()}
         self._prefixes: tuple[int, ...] = ()
         self._heard: dict[str, dict[str, str]] = {}
         self._cuts: dict[str, tuple[str, ...]] = {}

@@ -39,7 +39,7 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Words that a rule may vote for, by label."""
 TABLE_KEYS: Final = ("label", "tiers", "repeat", "case_defaults", "applies", "disable", "rule")
-RULE_KEYS: Final = ("name", "value", "remove", "tier", "when", "unless", "why", "cases")
+RULE_KEYS: Final = ("name", "value", "remove", "tier", "repeat", "when", "unless", "why", "cases")
 REQUIRED_KEYS: Final = ("name", "tier", "when", "why")
 
 
@@ -210,7 +210,7 @@ def _repeated(rows: list[dict[str, Any]], repeat: Mapping[str, str]) -> list[dic
         {**_renamed(row, there, here), "tier": here, "name": f"{row.get('name')}-by-{here}", "cases": {}}
         for here, there in repeat.items()
         for row in rows
-        if row.get("tier") == there and there in _keys(row)
+        if row.get("tier") == there and row.get("repeat", True) and there in _keys(row)
     ]
     return [*rows, *more]
 
