@@ -80,7 +80,7 @@ def resize_stack(
     for plane, first, second, share in zip(result, lower.tolist(), upper.tolist(), weight, strict=True):
         resized = {
             index: resized[index] if index in resized else resize_plane(read_slice(index), rows, columns)
-            for index in (first, second)
+            for index in dict.fromkeys((first, second))
         }
         plane[:] = resized[first]
         if second != first:

@@ -48,8 +48,8 @@ class BuildSummary:
     n_reused: int
     n_failed: int
     n_outstanding: int
-    index: Path | None
-    failures: Path | None
+    index: str | None
+    failures: str | None
 
 
 def build_volumes(
@@ -99,8 +99,8 @@ def build_volumes(
         n_reused=len(done),
         n_failed=n_failed,
         n_outstanding=len(outstanding),
-        index=None if outstanding else folder / INDEX_NAME,
-        failures=None if outstanding else folder / FAILURES_NAME,
+        index=None if outstanding else str(folder / INDEX_NAME),
+        failures=None if outstanding else str(folder / FAILURES_NAME),
     )
 
 
