@@ -83,6 +83,7 @@ def mr_signal(tissue: Tissue, technique: MrTechnique) -> float:
     Spin echo: PD (1 - exp(-TR/T1)) exp(-TE/T2). With an inversion: PD |1 - 2 exp(-TI/T1) + exp(-TR/T1)|
     and the same decay. Spoiled gradient echo: PD sin(a) (1 - E1) / (1 - cos(a) E1) exp(-TE/T2*) with
     E1 = exp(-TR/T1); after an inversion, the recovery above times sin(a).
+    All times exp(-b ADC), what fat saturation leaves of fat and, in a spin echo, what flow leaves of blood.
 
     Args:
         tissue: A row of the table.
@@ -108,7 +109,8 @@ def mr_signal(tissue: Tissue, technique: MrTechnique) -> float:
     decay = exp(-technique.te_ms / (relaxation.t2star_ms if gradient else relaxation.t2_ms))
     diffusion = exp(-technique.b_s_mm2 * tissue.adc_um2_ms * 1e-3)
     saturation = 1 - FAT_SATURATION * tissue.fat_fraction * technique.fat_saturated
-    return tissue.proton_density * excited * decay * diffusion * saturation
+    flow = 1.0 if gradient else 1 - tissue.flow_void
+    return tissue.proton_density * excited * decay * diffusion * saturation * flow
 
 
 def mr_appearance(technique: MrTechnique) -> Appearance:

@@ -18,6 +18,8 @@ FOLD_CELL_MM: Final = 8.0
 """Distance between folds of the cortex."""
 SULCUS_DEPTH: Final = 0.62
 """Squared radius of the brain below which no sulcus reaches."""
+FALX: Final = 0.25
+"""Squared radius above which the hemispheres are apart in the midline; the corpus callosum lies below."""
 CORTEX: Final = 0.86
 """Squared radius above which all is cortex or sulcus."""
 
@@ -101,7 +103,7 @@ def _cerebrum(canvas: Canvas, rng: np.random.Generator, hull: Cut) -> None:
     region[mask] = NUMBER["grey_matter"]
     region[white & ((depth > 0.38) | (radius2 < SULCUS_DEPTH))] = NUMBER["white_matter"]
     sulcus = (depth < 0.15) & (radius2 > SULCUS_DEPTH)
-    fissure = (np.abs(x) < 1.6) & (z > 812)
+    fissure = (np.abs(x) < 1.6) & (z > 795) & (radius2 > FALX)
     lateral = (np.abs(z - 786 - 0.25 * y) < 1.5) & (np.abs(x) > 42) & (y < 25)
     region[mask & (sulcus | fissure | lateral)] = NUMBER["brain_csf"]
 

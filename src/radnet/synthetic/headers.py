@@ -105,8 +105,9 @@ def set_slice(dataset: Dataset, place: SeriesPlace, plan: Prescription, index: i
     position = plan.positions[index]
     dataset.SOPInstanceUID = uid("instance", *place.keys, number)
     dataset.InstanceNumber = number
-    dataset.ImagePositionPatient = [_ds(value) for value in position]
-    dataset.SliceLocation = _ds(float(position @ plan.normal))
+    if place.protocol.trap != "no_position":
+        dataset.ImagePositionPatient = [_ds(value) for value in position]
+        dataset.SliceLocation = _ds(float(position @ plan.normal))
     seconds = 30600 + 600 * place.keys[3] + number // 4
     dataset.AcquisitionTime = dataset.ContentTime = _clock(seconds)
     if place.protocol.trap == "time_series":
@@ -170,7 +171,8 @@ def _add_series(dataset: Dataset, place: SeriesPlace, plan: Prescription) -> Non
     dataset.PatientPosition = "HFP" if exam.body_part == "BREAST" else "HFS"
     dataset.FrameOfReferenceUID = uid("frame", *place.keys[:3])
     dataset.PositionReferenceIndicator = ""
-    dataset.ImageOrientationPatient = [_ds(value) for value in (*plan.row, *plan.column)]
+    if protocol.trap != "no_position":
+        dataset.ImageOrientationPatient = [_ds(value) for value in (*plan.row, *plan.column)]
     dataset.PixelSpacing = [_ds(plan.pixel_mm)] * 2
     dataset.SliceThickness = _ds(plan.thickness_mm)
 

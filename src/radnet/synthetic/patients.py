@@ -85,6 +85,7 @@ CT_CHEST_CONTRAST: Final = Exam(
         Protocol(
             "ct", "Lung 7mm", p.CHEST, "axial", p.LUNG_CT, 7.0, name="Chest /Thorax", trap="variable_spacing"
         ),
+        Protocol("ct", "Processed 10mm", p.CHEST, "axial", p.PORTAL, 10.0, matrix=96, trap="no_position"),
         Protocol("ct", "Resp gated 8mm", p.CHEST, "axial", p.PORTAL, 8.0, matrix=96, trap="time_series"),
     ),
     "Iopamidol 300",

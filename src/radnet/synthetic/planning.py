@@ -41,6 +41,7 @@ GEOMETRY: Final[dict[Trap, str]] = {
     "variable_spacing": "variable_spacing",
     "gantry_tilt": "sheared",
     "time_series": "time_series",
+    "no_position": "no_position",
 }
 """Verdict on the positions that a trap makes; all others are uniform."""
 

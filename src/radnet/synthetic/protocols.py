@@ -26,6 +26,7 @@ Trap = Literal[
     "single_position",
     "gantry_tilt",
     "time_series",
+    "no_position",
     "too_few_slices",
     "no_description",
     "unknown_sequence",
@@ -155,7 +156,7 @@ T1_FLAIR_3T_GD: Final = replace(T1_FLAIR_3T, contrast=True)
 T2_SE_3T: Final = MrTechnique(tr_ms=4800, te_ms=102, field_t=3.0)
 T2_FLAIR_3T: Final = MrTechnique(tr_ms=9500, te_ms=120, ti_ms=2500, field_t=3.0)
 PD: Final = MrTechnique(tr_ms=3000, te_ms=15)
-STIR: Final = MrTechnique(tr_ms=4000, te_ms=60, ti_ms=160)
+STIR: Final = MrTechnique(tr_ms=4000, te_ms=60, ti_ms=200)
 MPRAGE: Final = MrTechnique(tr_ms=1900, te_ms=3, ti_ms=900, flip_deg=9, family="gradient_echo")
 VIBE: Final = MrTechnique(tr_ms=4.6, te_ms=2.1, flip_deg=10, family="gradient_echo", fat_saturated=True)
 VIBE_GD: Final = replace(VIBE, contrast=True)

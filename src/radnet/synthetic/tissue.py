@@ -62,6 +62,7 @@ class Tissue:
         fat_fraction: Share of the signal that fat saturation takes.
         gadolinium_mmol: Concentration after an injection, mmol/l.
         adc_um2_ms: Apparent diffusion coefficient, square micrometres a millisecond (1e-3 mm2/s).
+        flow_void: Share of a spin echo's signal that is lost because the tissue flows away between pulses.
         texture: Standard deviation of the values inside an organ, as a share of them (of 100 HU in CT).
     """
 
@@ -73,6 +74,7 @@ class Tissue:
     fat_fraction: float
     gadolinium_mmol: float
     adc_um2_ms: float
+    flow_void: float
     texture: float
 
 
@@ -100,6 +102,7 @@ def _tissue(row: dict[str, str]) -> Tissue:
                 "fat_fraction",
                 "gadolinium_mmol",
                 "adc_um2_ms",
+                "flow_void",
                 "texture",
             )
         },

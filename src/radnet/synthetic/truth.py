@@ -7,7 +7,6 @@ alone: a woman's chest CT is an examination of the lung.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import Final
 
 import numpy as np
@@ -37,10 +36,10 @@ class Truth:
         Modality: CT or MR.
         sequence: A word of `terms.SEQUENCES`.
         form: original or reformat.
-        view: Plane; empty when oblique or mixed.
+        view: Plane; empty when oblique, mixed or not told by the header.
         contrast: yes or no.
         coverage: Regions joined by ';', `none` for none of them, empty for localizers.
-        n_slices: Distinct positions.
+        n_slices: Distinct positions in the header.
         slice_spacing_mm: As planned; None when there is no one spacing.
         geometry: Verdict on the positions.
         keep: yes or no, under the default policy.
@@ -78,7 +77,7 @@ def tell(body: Body, place: SeriesPlace, stack: Stack, path: str) -> Truth:
     protocol = place.protocol
     geometry = GEOMETRY.get(protocol.trap, "uniform")
     positions = len(np.unique(np.vstack([plan.positions for plan in stack.plans]), axis=0))
-    spaced = geometry not in ("mixed_orientation", "single_position")
+    spaced = geometry not in ("mixed_orientation", "single_position", "no_position")
     reason = _reason(protocol.trap, geometry, stack.sequence, positions, protocol.spacing_mm)
     return Truth(
         SeriesInstanceUID=place.series_uid,
@@ -86,10 +85,10 @@ def tell(body: Body, place: SeriesPlace, stack: Stack, path: str) -> Truth:
         Modality=place.exam.modality,
         sequence=stack.sequence,
         form="reformat" if protocol.reformat else "original",
-        view="" if protocol.trap in ("oblique", "localizer") else protocol.view,
+        view="" if protocol.trap in ("oblique", "localizer", "no_position") else protocol.view,
         contrast="yes" if stack.technique.contrast else "no",
         coverage="" if stack.sequence == "localizer" else _coverage(body, place, stack),
-        n_slices=positions,
+        n_slices=0 if geometry == "no_position" else positions,
         slice_spacing_mm=protocol.spacing_mm if spaced else None,
         geometry=geometry,
         keep="no" if reason else "yes",
@@ -110,16 +109,19 @@ def _coverage(body: Body, place: SeriesPlace, stack: Stack) -> str:
 
 
 def _holds(plan: Prescription, box: Box) -> bool:
-    """Say whether a box lies wholly inside the imaged one, whichever way the slices are turned."""
+    """Say whether a region lies wholly inside the imaged box, whichever way the slices are turned.
+
+    Along the body's axes the region's box counts; along others the ellipsoid that fills it.
+    """
     axes = np.array([plan.row, plan.column, plan.normal])
-    corners = np.array(list(product(*box.T))) @ axes.T
+    middle = axes @ box.mean(0)
+    reach = np.sqrt(np.square(axes) @ np.square((box[1] - box[0]) / 2))
     firsts = plan.positions @ axes.T
     rows, columns = plan.shape
-    low = firsts.min(0) - np.array([plan.pixel_mm, plan.pixel_mm, plan.thickness_mm]) / 2
-    high = firsts.max(0) + np.array(
-        [(columns - 0.5) * plan.pixel_mm, (rows - 0.5) * plan.pixel_mm, plan.thickness_mm / 2]
-    )
-    inside = (corners >= low - TOLERANCE_MM) & (corners <= high + TOLERANCE_MM)
+    half = np.array([plan.pixel_mm, plan.pixel_mm, plan.thickness_mm]) / 2
+    low = firsts.min(0) - half
+    high = firsts.max(0) + half + np.array([columns - 1, rows - 1, 0]) * plan.pixel_mm
+    inside = (middle - reach >= low - TOLERANCE_MM) & (middle + reach <= high + TOLERANCE_MM)
     return bool(inside.all())
 
 
