@@ -111,7 +111,7 @@ def _collect(dataset: Dataset, wanted: Wanted, found: Found) -> None:
         if target is None:
             continue
         if isinstance(target, Attribute):
-            _keep(dataset.get_item(tag), target, found)
+            _keep(dataset.get_item(tag, keep_deferred=True), target, found)
             continue
         for item in list(dataset[tag].value or ())[:MAX_ITEMS]:
             _collect(item, target, found)

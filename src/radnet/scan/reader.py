@@ -88,7 +88,7 @@ def read_instances(blob: Blob, patient_key: bytes) -> list[Row]:
         Skipped: If the file holds no CT or MR image, or none that can be read.
     """
     try:
-        return _read(blob, patient_key)
+        return _rows(*read_header(blob), blob.size, patient_key)
     except Skipped:
         raise
     except OSError as error:
@@ -103,7 +103,20 @@ def read_instances(blob: Blob, patient_key: bytes) -> list[Row]:
         raise Skipped(DAMAGED, type(error).__name__) from error
 
 
-def _read(blob: Blob, patient_key: bytes) -> list[Row]:
+def read_header(blob: Blob) -> tuple[Row, Header, Meta]:
+    """Read the top level of any DICOM file, image or not.
+
+    Args:
+        blob: The file.
+
+    Returns:
+        The row of the dataset itself, in which PATIENT_ID and CHARACTER_SET still stand; where its functional
+        groups and pixels are; its meta information.
+
+    Raises:
+        Skipped: If the file is no DICOM, or ends inside its header, or the header is too large.
+        UnusualError: If neither the walk nor pydicom can read it.
+    """
     start = blob.pread(0, FIRST_BYTES)
     if not start:
         raise Skipped(EMPTY_FILE)
@@ -118,7 +131,7 @@ def _read(blob: Blob, patient_key: bytes) -> list[Row]:
         header, syntax = _header(blob, start, meta.start, complete=True)
     row = decode(header.found)
     row["TransferSyntaxUID"] = meta.syntax or syntax
-    return _rows(row, header, meta, blob.size, patient_key)
+    return row, header, meta
 
 
 def _header(blob: Readable, start: bytes, position: int, complete: bool) -> tuple[Header, str]:
