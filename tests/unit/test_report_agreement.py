@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from radnet.report.agreement import MAX_PAIRS, disagreements, outcomes, rule_records
+from radnet.labels.rules import load_rules
+from radnet.report.agreement import MAX_PAIRS, disagreements, naming_votes, outcomes, rule_records
 from radnet.terms import LABELS
 
 
@@ -79,12 +80,27 @@ def test_what_counts_as_disagreement(label, values, count):
     assert len(disagreements(stacks({}), spoken)) == count
 
 
+def test_a_rule_that_takes_regions_away_names_no_value():
+    taking = next(rule.name for rule in load_rules().tables["coverage"].rules if rule.remove)
+    spoken = votes(
+        ("0", "coverage", taking, "liver"), ("0", "coverage", "limb", "none"), ("0", "view", taking, "axial")
+    )
+    assert naming_votes(spoken, []).rows() == spoken[1:].rows()
+
+
 def test_only_the_commonest_pairs_are_listed():
     spoken = [("0", "view", f"a{number:03d}", "axial") for number in range(MAX_PAIRS + 5)]
     spoken += [("0", "view", "z", "coronal"), ("1", "view", "a034", "axial"), ("1", "view", "z", "coronal")]
     found = disagreements(stacks({}, {}), votes(*spoken))
     assert len(found) == MAX_PAIRS
     assert (found[0].one[0], found[0].stacks) == ("a034", 2)
+
+
+def test_pairs_that_left_conflicts_come_first():
+    table = stacks({"contrast_status": "conflict"}, {}, {})
+    spoken = [("0", "contrast", "agent", "yes"), ("0", "contrast", "words", "no")]
+    spoken += [(stack, "view", *vote) for stack in "12" for vote in (("a", "axial"), ("b", "coronal"))]
+    assert [row.title for row in disagreements(table, votes(*spoken))] == ["Contrast", "View"]
 
 
 def test_an_empty_archive_has_neither_rules_nor_pairs():

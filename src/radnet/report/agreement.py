@@ -1,23 +1,27 @@
 """How the labels came about: what was decided, which rules decided it, and which disagree.
 
 Two votes on one label of one stack disagree when their values differ; for coverage, where votes add up, only
-when one says that none of the regions is there and the other names one. A disagreement may still be decided,
-by stronger evidence or by a person.
+when one says that none of the regions is there and the other names one. Rules that take regions away from
+what others decided name no value and disagree with none. A disagreement may still be decided, by stronger
+evidence or by a person.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from radnet.labels.rules import load_rules
 from radnet.report.distribution import NO_REGION, TITLES
 from radnet.terms import LABELS
 
 STATUSES: Final = ("decided", "conflict", "unknown")
 MAX_PAIRS: Final = 30
-"""Disagreeing pairs that are shown, commonest first."""
+"""Disagreeing pairs that are shown, those that left most conflicts first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Outcome:
         counts: Stacks decided, in conflict, unknown.
         shares: The same as shares of all stacks.
         kept: The same counts among the kept stacks.
-        silent: Unknown stacks on which no rule voted at all.
+        silent: Unknown stacks for which no vote names a value.
     """
 
     title: str
@@ -69,12 +73,27 @@ class Disagreement:
     open: int
 
 
+def naming_votes(votes: pl.DataFrame, rules: Iterable[Path]) -> pl.DataFrame:
+    """Leave out the votes that take regions away instead of naming a value.
+
+    Args:
+        votes: Rows of votes.parquet.
+        rules: Folders of rule tables that overlaid the shipped ones.
+
+    Raises:
+        RuleError: If a rule table has a fault.
+    """
+    tables = load_rules(rules).tables
+    taking = [rule.name for rule in tables["coverage"].rules if rule.remove]
+    return votes.filter((pl.col("label") != "coverage") | ~pl.col("rule").is_in(taking))
+
+
 def outcomes(stacks: pl.DataFrame, votes: pl.DataFrame) -> tuple[Outcome, ...]:
     """Count decided, conflicting and unknown stacks for each label.
 
     Args:
         stacks: Rows of labels.parquet.
-        votes: Rows of votes.parquet.
+        votes: Votes that name a value.
     """
     kept = stacks.filter(pl.col("decision") == "keep")
     found = []
@@ -124,7 +143,15 @@ def rule_records(stacks: pl.DataFrame, votes: pl.DataFrame) -> tuple[RuleRecord,
 
 
 def disagreements(stacks: pl.DataFrame, votes: pl.DataFrame) -> tuple[Disagreement, ...]:
-    """Count the stacks on which two rules voted differently, commonest first, at most `MAX_PAIRS` rows."""
+    """Count the stacks on which two rules voted differently, those that left most conflicts first.
+
+    Args:
+        stacks: Rows of labels.parquet.
+        votes: Votes that name a value.
+
+    Returns:
+        At most `MAX_PAIRS` pairs.
+    """
     ballots = votes.filter(pl.col("label").is_in(LABELS)).unique(["stack_id", "label", "rule", "value"])
     keys = ["stack_id", "label"]
     ballots = ballots.filter(pl.col("value").n_unique().over(keys) > 1)
@@ -138,7 +165,7 @@ def disagreements(stacks: pl.DataFrame, votes: pl.DataFrame) -> tuple[Disagreeme
         .group_by("label", "rule", "value", "rule_other", "value_other")
         .agg(pl.len().alias("stacks"), (pl.col("status") == "conflict").sum().alias("open"))
     )
-    order = ["stacks", "open", "label", "rule", "value", "rule_other", "value_other"]
+    order = ["open", "stacks", "label", "rule", "value", "rule_other", "value_other"]
     pairs = pairs.sort(order, descending=[True, True, *[False] * 5])
     return tuple(
         Disagreement(

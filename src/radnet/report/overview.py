@@ -17,6 +17,7 @@ MEANINGS: Final[dict[str, str]] = {
     "unreadable": "no DICOM image, or a damaged one",
     "unsupported_object": "no CT or MR image: reports, masks, secondary captures, waveforms",
     "duplicate_instance": "another copy of an image that was read already",
+    "no_position": "images without a position in space",
     "single_position": "all images at one position: no volume",
     "missing_slice": "a gap in the stack",
     "duplicate_position": "some positions hold several images",

@@ -18,7 +18,7 @@ from radnet import __version__
 from radnet.config import RadnetConfig
 from radnet.executors import Progress, silent
 from radnet.figures.drawing import Drawing, to_png, to_svg
-from radnet.report.agreement import disagreements, outcomes, rule_records
+from radnet.report.agreement import disagreements, naming_votes, outcomes, rule_records
 from radnet.report.artefacts import Artefacts, digests, read_artefacts
 from radnet.report.distribution import distribution
 from radnet.report.examples import MAX_COMBINATIONS, Card, combinations, draw_cards
@@ -82,7 +82,7 @@ def write_report(
 
     Args:
         work: The workspace, labelled; volumes are pictured when they are built.
-        config: Its `report` table is used, and the shape of its volumes.
+        config: Its `report` table is used, the shape of its volumes, and which rules take regions away.
         progress: Called with pictures drawn.
 
     Returns:
@@ -91,6 +91,7 @@ def write_report(
     Raises:
         WorkspaceError: If a table is missing or damaged (the message names the verb to run), or another
             process writes the report.
+        RuleError: If a rule table has a fault.
     """
     workspace = Workspace(work)
     artefacts = read_artefacts(workspace)
@@ -139,6 +140,7 @@ def _page(
     figures: Mapping[str, Drawing],
 ) -> Page:
     stacks, votes = artefacts.stacks, artefacts.votes
+    naming = naming_votes(votes, config.labels.rules)
     return Page(
         version=__version__,
         settings=tuple(_settings(workspace)),
@@ -148,9 +150,9 @@ def _page(
         failures=refused(artefacts.failures),
         n_kept=len(artefacts.kept),
         blocks=distribution(artefacts.kept),
-        outcomes=outcomes(stacks, votes),
+        outcomes=outcomes(stacks, naming),
         records=rule_records(stacks, votes),
-        disagreements=disagreements(stacks, votes),
+        disagreements=disagreements(stacks, naming),
         texts=open_texts(stacks, config.report.min_patients_for_text),
         min_patients=config.report.min_patients_for_text,
         drawings={name: to_svg(drawing) for name, drawing in figures.items()},
