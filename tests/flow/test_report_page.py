@@ -21,7 +21,6 @@ from radnet.errors import WorkspaceError
 from radnet.report.stage import ReportSummary, inputs, write_report
 from radnet.workspace import Workspace, digest_file
 
-SVG = "{http://www.w3.org/2000/svg}"
 CANARIES = (
     "DOE^JANE",
     "19610403",
@@ -194,6 +193,12 @@ def test_the_record_names_every_table_that_was_read(work, summary):
     assert len(record.inputs) == 7
 
 
+def test_the_record_holds_the_configuration_that_the_page_depends_on(work, summary):
+    record = Workspace(work).read_record("8-report")
+    assert record.config["report"] == RadnetConfig().report.model_dump()
+    assert record.config["volumes"] == {"shape": [48, 192, 192]}
+
+
 def test_the_page_is_well_formed_and_nothing_is_loaded_from_elsewhere(html):
     class Links(HTMLParser):
         found: ClassVar[list[str]] = []
@@ -206,14 +211,14 @@ def test_the_page_is_well_formed_and_nothing_is_loaded_from_elsewhere(html):
     page.feed(html)
     assert page.found
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in page.found)
-    assert not re.search(r"url\(|@import", html)
+    assert not re.search(r"https?://|url\(|@import", html)
     assert tree(html).get("lang") == "en"
 
 
 def test_every_picture_table_and_anchor_can_be_understood_without_sight(html):
     root = tree(html)
     assert all(picture.get("alt") for picture in root.iter("img"))
-    assert all(svg.get("role") == "img" and svg.get("aria-label") for svg in root.iter(SVG + "svg"))
+    assert all(svg.get("role") == "img" and svg.get("aria-label") for svg in root.iter("svg"))
     assert all(table.find("caption") is not None for table in root.iter("table"))
     assert all(head.get("scope") for head in root.iter("th"))
     anchors = {link.get("href").removeprefix("#") for link in root.iter("a")}

@@ -25,7 +25,7 @@ COUNTS = {region: 1_000 + index for index, region in enumerate(REGIONS)}
 
 
 def texts(svg: str) -> list[str]:
-    return [element.text or "" for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    return [element.text or "" for element in ET.fromstring(svg).iter("text")]
 
 
 @pytest.mark.parametrize("table", [ORGANS, LABELS, LANDMARKS], ids=["outlines", "labels", "landmarks"])

@@ -135,12 +135,12 @@ def smooth(points: ArrayLike, per_segment: int = 8) -> NDArray[np.float64]:
 
 
 def to_svg(drawing: Drawing) -> str:
-    """Write a drawing as an inline `<svg>` element, coloured by the page's custom properties."""
+    """Write a drawing as an inline `<svg>` element of HTML, coloured by the page's custom properties."""
     body = "".join(_svg_shape(mark) if isinstance(mark, Shape) else _svg_text(mark) for mark in drawing.marks)
     width, height = f"{drawing.width:g}", f"{drawing.height:g}"
     return (
         f'<svg role="img" aria-label="{escape(drawing.alt)}" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" xmlns="http://www.w3.org/2000/svg">{body}</svg>'
+        f'width="{width}" height="{height}">{body}</svg>'
     )
 
 

@@ -36,6 +36,9 @@ MONTAGE_TABLE: Final = "montage.csv"
 VOLUMES_FOLDER: Final = "4-volumes"
 LABELS_FOLDER: Final = "3-labels"
 
+USED_CONFIG: Final = {"report": True, "labels": {"rules": True}, "volumes": {"shape": True}}
+"""What of the configuration the page depends on, beside the tables."""
+
 SHOWN_SETTINGS: Final = (
     "keep_sequences",
     "keep_geometries",
@@ -109,7 +112,7 @@ def write_report(
         workspace.write_record(
             "report",
             FOLDER,
-            config.model_dump(mode="json", include={"report"}),
+            config.model_dump(mode="json", include=USED_CONFIG),
             inputs(workspace, config),
             names,
             __version__,
