@@ -162,8 +162,7 @@ def map_chunks(
         broken: list[Sequence[Item]] = []
         with _open_pool(workers, memory_bytes) as pool:
             yield from _drain(pool, function, remaining, broken)
-        for chunk in broken:
-            yield from _isolate(function, chunk, memory_bytes)
+        yield from _isolate(function, broken, memory_bytes)
         following = next(remaining, None)
         if following is None:
             return
@@ -226,22 +225,25 @@ def _wait(pool: _Pool, running: Mapping[Future[Result], Sequence[Item]]) -> set[
 
 
 def _isolate(
-    function: Callable[[Sequence[Item]], Result], chunk: Sequence[Item], memory_bytes: int | None
+    function: Callable[[Sequence[Item]], Result], chunks: list[Sequence[Item]], memory_bytes: int | None
 ) -> Iterator[Result | Crashed[Item]]:
-    """Run a chunk alone; when its worker dies, halve it until the culprit stands alone."""
-    try:
-        with _processes(1, memory_bytes) as pool:
-            _probe(pool)
-            result = pool.submit(function, chunk).result()
-    except BrokenProcessPool:
-        if len(chunk) == 1:
-            yield Crashed(chunk[0])
-            return
-        middle = len(chunk) // 2
-        yield from _isolate(function, chunk[:middle], memory_bytes)
-        yield from _isolate(function, chunk[middle:], memory_bytes)
-        return
-    yield result
+    """Run chunks one at a time; where the worker dies, halve the chunk until the culprit stands alone."""
+    waiting = chunks[::-1]
+    while waiting:
+        try:
+            with _processes(1, memory_bytes) as pool:
+                _probe(pool)
+                while waiting:
+                    result = pool.submit(function, waiting[-1]).result()
+                    waiting.pop()
+                    yield result
+        except BrokenProcessPool:
+            chunk = waiting.pop()
+            middle = len(chunk) // 2
+            if middle:
+                waiting += [chunk[middle:], chunk[:middle]]
+            else:
+                yield Crashed(chunk[0])
 
 
 def _probe(pool: Executor) -> None:

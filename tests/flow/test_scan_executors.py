@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 from small_archives import write_archive
 
@@ -18,11 +19,14 @@ from radnet import executors
 from radnet.config import RadnetConfig, ScanConfig
 from radnet.errors import ExecutorError
 from radnet.executors import Crashed, Workers, map_chunks
+from radnet.scan.reading import read_chunk
 from radnet.scan.stage import scan_archive
+from radnet.sources import Entry
 
 Client = pytest.importorskip("distributed", reason="needs the extra `dask`").Client
 
 START_SECONDS = 30
+DEADLY = "IM0017"
 
 
 @dataclass
@@ -85,6 +89,12 @@ def pids(numbers: list[int]) -> tuple[int, list[int]]:
     return os.getpid(), numbers
 
 
+def read_or_die(entries: list[Entry], patient_key: bytes) -> pl.DataFrame:
+    if any(entry.path.endswith(DEADLY) for entry in entries):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return read_chunk(entries, patient_key)
+
+
 def die_at_3(numbers: list[int]) -> list[int]:
     if 3 in numbers:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -109,6 +119,19 @@ def test_every_executor_gives_the_same_tables(tmp_path: Path, cluster: Cluster) 
         assert summary.n_read == 41
         tables.append([Path(summary.instances).read_bytes(), Path(summary.skipped).read_bytes()])
     assert tables[0] == tables[1] == tables[2]
+
+
+def test_a_file_that_kills_its_worker_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = write_archive(tmp_path / "archive")
+    monkeypatch.setattr("radnet.scan.stage.read_chunk", read_or_die)
+    config = RadnetConfig(scan=ScanConfig(chunk_files=7))
+    summary = scan_archive([archive], tmp_path / "work", config, Workers("processes", 2))
+    skipped = pl.read_parquet(summary.skipped).filter(reason="worker_crashed")
+    assert skipped["path"].to_list() == [str(archive / "one" / DEADLY)]
+    assert (summary.n_files, summary.n_instances) == (41, 36)
+    monkeypatch.undo()
+    again = scan_archive([archive], tmp_path / "work", config, Workers("processes", 2))
+    assert again.n_read == 0, "the file stays in quarantine"
 
 
 def test_a_dask_worker_that_dies_costs_the_item_that_kills_it(cluster: Cluster) -> None:

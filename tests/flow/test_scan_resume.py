@@ -18,6 +18,7 @@ from radnet.config import RadnetConfig, ScanConfig
 from radnet.executors import Shard, Workers
 from radnet.scan import parts, stage
 from radnet.scan.stage import ScanSummary, scan_archive
+from radnet.workspace import Workspace
 
 SERIAL = Workers("serial")
 
@@ -183,6 +184,20 @@ def test_many_parts_are_packed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> N
     desk.scan()
     assert len(list((desk.folder / "work/1-scan/parts").glob("*/*.parquet"))) == 1
     assert desk.scan().n_read == 0
+    assert desk.tables() == desk.undisturbed()
+
+
+def test_parts_are_left_alone_while_another_share_is_read(desk: Desk) -> None:
+    desk.scan("work", "0/2")
+    desk.scan("work", "1/2")
+    (desk.archive / "one" / "IM0000").unlink()
+    log = desk.folder / "work/1-scan/parts"
+    before = sorted(log.glob("*/*.parquet"))
+    with Workspace(desk.folder / "work").lock("1-scan/parts/1-of-2"):
+        assert desk.scan("work", "0/2").complete
+        assert sorted(log.glob("*/*.parquet")) == before
+    desk.scan("work", "0/2")
+    assert sorted(log.glob("*/*.parquet")) != before
     assert desk.tables() == desk.undisturbed()
 
 

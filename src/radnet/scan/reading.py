@@ -60,10 +60,6 @@ def _read_file(entry: Entry, patient_key: bytes) -> list[dict[str, Any]]:
     try:
         with open_blob(entry.path) as blob:
             rows = read_instances(blob, patient_key)
-    except Skipped as why:
-        if isinstance(why.__cause__, SourceError):  # lasting, unlike what else makes a file unreadable
-            raise Skipped(DAMAGED_ARCHIVE, why.error_class) from why
-        raise
     except SourceError as error:
         raise Skipped(DAMAGED_ARCHIVE, type(error).__name__) from error
     except FileNotFoundError as error:
