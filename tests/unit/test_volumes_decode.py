@@ -226,10 +226,14 @@ def test_frame_beyond_the_last_is_refused(tmp_path: Path) -> None:
         read(source_of(path, 3))
 
 
-def test_transfer_syntax_without_decoder_is_named(tmp_path: Path) -> None:
-    path = save(image(pattern(1, "u2", 0, 9), 16), tmp_path / "scan", uid.RLELossless)
-    with pytest.raises(SliceError, match=r"1\.2\.840\.10008\.1\.2\.4\.100") as caught:
-        read(source_of(path, TransferSyntaxUID="1.2.840.10008.1.2.4.100"))
+@pytest.mark.parametrize(
+    "syntax",
+    ["1.2.840.10008.1.2.4.100", pytest.param(str(uid.JPEGExtended12Bit), id="12-bit lossy JPEG"), None],
+)
+def test_transfer_syntax_without_decoder_is_named(syntax: str | None, tmp_path: Path) -> None:
+    path = save(image(pattern(1, "u2", 0, 9), 12), tmp_path / "scan", uid.RLELossless)
+    with pytest.raises(SliceError, match=rf"no decoder for transfer syntax {syntax or ''}$") as caught:
+        read(source_of(path, TransferSyntaxUID=syntax))
     assert caught.value.reason == "unsupported_transfer_syntax"
 
 

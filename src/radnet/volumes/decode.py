@@ -19,7 +19,7 @@ import numpy as np
 from pydicom import uid
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import dcmread, read_dataset
-from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
 
 from radnet.sources.blob import Blob
 from radnet.sources.opening import open_blob
@@ -43,6 +43,8 @@ PLUGINS: Final = {
     uid.RLELossless: "pylibjpeg",
 }
 """The fastest well-kept decoder of each transfer syntax."""
+TWELVE_BIT_PLUGIN: Final = "pylibjpeg"
+"""Of lossy JPEG with more than 8 bits, if the user has installed pylibjpeg-libjpeg (GPL)."""
 
 GE_BIG_ENDIAN_PIXELS: Final = "1.2.840.113619.5.2"
 """Private syntax of GE: a little-endian header before big-endian pixels."""
@@ -181,11 +183,36 @@ def decode_frame(value: bytes, source: SliceSource) -> Cells:
     Raises:
         SliceError: If no decoder is there for its transfer syntax, or the data is damaged.
     """
-    syntax = source.TransferSyntaxUID
-    if syntax not in PLUGINS:
+    decoder, plugin = _decoder(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they may quote header values
+            cells: Cells = decoder.as_array(
+                value, index=source.index, raw=True, decoding_plugin=plugin, **_options(source)
+            )[0]
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise whatever their C libraries meet
+        raise SliceError(
+            "undecodable", f"{source.path}: frame {source.index + 1} is damaged; copy the file again"
+        ) from error
+    return cells
+
+
+def _decoder(source: SliceSource) -> tuple[Decoder, str]:
+    """Choose who decompresses a slice."""
+    syntax = uid.UID(source.TransferSyntaxUID or "")
+    plugin = PLUGINS.get(syntax, "")
+    if syntax == uid.JPEGExtended12Bit and source.bits_stored > 8:
+        plugin = TWELVE_BIT_PLUGIN
+    if not plugin or plugin not in get_decoder(syntax).available_plugins:
         raise SliceError(
             "unsupported_transfer_syntax", f"{source.path}: no decoder for transfer syntax {syntax}"
         )
+    return get_decoder(syntax), plugin
+
+
+def _options(source: SliceSource) -> dict[str, Any]:
     options: dict[str, Any] = {
         "rows": source.Rows,
         "columns": source.Columns,
@@ -196,25 +223,9 @@ def decode_frame(value: bytes, source: SliceSource) -> Cells:
         "bits_stored": source.bits_stored,
         "pixel_representation": int(source.is_signed),
     }
-    if syntax == uid.RLELossless:
+    if source.TransferSyntaxUID == uid.RLELossless:
         options["correct_unused_bits"] = False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they may quote header values
-            cells: Cells = get_decoder(uid.UID(syntax)).as_array(
-                value,
-                index=source.index,
-                raw=True,
-                decoding_plugin=PLUGINS[uid.UID(syntax)],
-                **options,
-            )[0]
-    except MemoryError:
-        raise
-    except Exception as error:  # decoders raise whatever their C libraries meet
-        raise SliceError(
-            "undecodable", f"{source.path}: frame {source.index + 1} is damaged; copy the file again"
-        ) from error
-    return cells
+    return options
 
 
 def find_pixel_data(blob: Blob, source: SliceSource) -> tuple[bytes, bool]:
