@@ -36,9 +36,6 @@ MONTAGE_TABLE: Final = "montage.csv"
 VOLUMES_FOLDER: Final = "4-volumes"
 LABELS_FOLDER: Final = "3-labels"
 
-USED_CONFIG: Final = {"report": True, "labels": {"rules": True}, "volumes": {"shape": True}}
-"""What of the configuration the page depends on, beside the tables."""
-
 SHOWN_SETTINGS: Final = (
     "keep_sequences",
     "keep_geometries",
@@ -106,17 +103,10 @@ def write_report(
     with workspace.lock(FOLDER):
         cards = draw_cards(found[:MAX_COMBINATIONS], store, progress)
         page = _page(workspace, config, artefacts, cards, len(found) - len(cards), figures)
-        pictures = {f"{name}.png": to_png(drawing) for name, drawing in figures.items()}
-        pictures |= {montage.name: montage.png for card in cards for montage in card.montages}
+        pictures = _pictures(figures, cards)
         names = _write(workspace.folder(FOLDER), render(page), pictures, cards)
-        workspace.write_record(
-            "report",
-            FOLDER,
-            config.model_dump(mode="json", include=USED_CONFIG),
-            inputs(workspace, config),
-            names,
-            __version__,
-        )
+        read = inputs(workspace, config)
+        workspace.write_record("report", FOLDER, used_config(config), read, names, __version__)
     return ReportSummary(
         page=workspace.root / FOLDER / PAGE,
         figures=workspace.root / FOLDER / FIGURES,
@@ -132,6 +122,16 @@ def write_report(
 def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
     """Digest the tables that the report reads; those that are not there are left out."""
     return digests(workspace)
+
+
+def used_config(config: RadnetConfig) -> dict[str, Any]:
+    """Return the part of the configuration that the page depends on, beside the tables."""
+    whole = config.model_dump(mode="json")
+    return {
+        "report": whole["report"],
+        "labels": {"rules": whole["labels"]["rules"]},
+        "volumes": {"shape": whole["volumes"]["shape"]},
+    }
 
 
 def _page(
@@ -173,6 +173,12 @@ def _settings(workspace: Workspace) -> Iterator[tuple[str, str]]:
         if name in table:
             value = table[name]
             yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value).lower()
+
+
+def _pictures(figures: Mapping[str, Drawing], cards: Sequence[Card]) -> dict[str, bytes]:
+    """Return the PNG pictures by file name."""
+    drawn = {f"{name}.png": to_png(drawing) for name, drawing in figures.items()}
+    return drawn | {montage.name: montage.png for card in cards for montage in card.montages}
 
 
 def _write(folder: Path, page: str, pictures: Mapping[str, bytes], cards: Sequence[Card]) -> tuple[str, ...]:
