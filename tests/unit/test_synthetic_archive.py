@@ -103,8 +103,15 @@ def geometry(datasets: list[pydicom.Dataset]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(orientations, float), np.array(positions, float)
 
 
+def view_of(dataset: pydicom.Dataset) -> str:
+    cosines = np.array(dataset.ImageOrientationPatient, float)
+    return VIEW_OF_AXIS[int(np.abs(np.cross(cosines[:3], cosines[3:])).argmax())]
+
+
 def stack_of(row: dict[str, str], datasets: dict[str, list[pydicom.Dataset]]) -> list[pydicom.Dataset]:
     series = datasets[row["SeriesInstanceUID"]]
+    if row["trap"] == "three_plane":
+        return [dataset for dataset in series if view_of(dataset) == row["view"]]
     return [d for d in series if not row["EchoTime"] or float(d.EchoTime) == float(row["EchoTime"])]
 
 

@@ -88,7 +88,7 @@ def pulse(technique: MrTechnique) -> Pulse:
 
 def image_type(modality: str, vendor: Vendor, protocol: Protocol) -> list[str]:
     """Return ImageType as the vendor writes it."""
-    if protocol.trap in ("scout", "localizer"):
+    if protocol.sequence == "localizer":
         tail = ("CT_SOM5 TOP",) if (modality, vendor) == ("CT", "siemens") else ()
         return ["ORIGINAL", "PRIMARY", "LOCALIZER", *tail]
     if protocol.sequence == "adc":

@@ -47,7 +47,9 @@ CT_NECK: Final = Exam(
         Protocol(
             "ct", "COR NECK W", p.NECK_LONG, "coronal", p.PORTAL, 3.0, name="5.1 NECK ST", reformat=True
         ),
-        Protocol("ct", "HEAD TILTED", p.HEAD, "axial", p.HEAD_CT, name="1.1 HEAD", trap="gantry_tilt"),
+        Protocol(
+            "ct", "HEAD TILTED", p.HEAD, "axial", p.HEAD_CT_CONTRAST, name="1.1 HEAD", trap="gantry_tilt"
+        ),
     ),
     "OMNIPAQUE 350",
 )
@@ -83,9 +85,16 @@ CT_CHEST_CONTRAST: Final = Exam(
     (
         Protocol("ct", "Chest 4mm, iDose (3)", p.CHEST, "axial", p.PORTAL, 4.0, name="Chest /Thorax"),
         Protocol(
-            "ct", "Lung 7mm", p.CHEST, "axial", p.LUNG_CT, 7.0, name="Chest /Thorax", trap="variable_spacing"
+            "ct",
+            "Lung 7mm",
+            p.CHEST,
+            "axial",
+            p.LUNG_CT_CONTRAST,
+            7.0,
+            name="Chest /Thorax",
+            trap="variable_spacing",
         ),
-        Protocol("ct", "Processed 10mm", p.CHEST, "axial", p.PORTAL, 10.0, matrix=96, trap="no_position"),
+        Protocol("ct", "Chest 10mm export", p.CHEST, "axial", p.PORTAL, 10.0, matrix=96, trap="no_position"),
         Protocol("ct", "Resp gated 8mm", p.CHEST, "axial", p.PORTAL, 8.0, matrix=96, trap="time_series"),
     ),
     "Iopamidol 300",
@@ -99,7 +108,7 @@ CT_ABDOMEN: Final = Exam(
         _scout(p.ABDOMEN_LONG),
         Protocol("ct", "Abdomen native 5.0 B30f", p.ABDOMEN, "axial", p.NATIVE, name="Abdomen"),
         Protocol(
-            "ct",
+            "other",
             "Monitoring 10.0 B30f",
             p.ABDOMEN,
             "axial",
@@ -126,7 +135,7 @@ CT_ABDOMEN_PELVIS: Final = Exam(
             "ct", "COR W IV", p.ABDOMEN_PELVIS_LONG, "coronal", p.PORTAL, reformat=True, trap="jpeg2000"
         ),
         Protocol("ct", "SAG W IV", p.ABDOMEN_PELVIS_LONG, "sagittal", p.PORTAL, 6.0, reformat=True),
-        Protocol("ct", "AXIAL BONE 8MM", p.PELVIS, "axial", p.PORTAL, 8.0, trap="duplicate_position"),
+        Protocol("ct", "PELVIS BONE 8MM", p.PELVIS, "axial", p.PORTAL, 8.0, trap="duplicate_position"),
     ),
     "OMNI 350 ORAL & IV",
 )
@@ -168,7 +177,7 @@ MR_BRAIN_3T: Final = Exam(
     "MRI BRAIN W/WO CONTRAST",
     "BRAIN",
     (
-        _localizer(p.HEAD_LONG, "3 Plane Loc"),
+        replace(_localizer(p.HEAD_LONG, "3 Plane Loc"), trap="three_plane"),
         Protocol("t1_flair", "Sag T1 FLAIR", p.HEAD_LONG, "sagittal", p.T1_FLAIR_3T),
         Protocol("t1_flair", "Ax T1 FLAIR", p.HEAD, "axial", p.T1_FLAIR_3T, trap="implicit_vr"),
         Protocol("t2_se", "Cor T2 FRFSE", p.HEAD_LONG, "coronal", p.T2_SE_3T),
@@ -263,15 +272,16 @@ MR_NECK: Final = Exam(
     (
         Protocol("t1_se", "T1W_TSE AX", p.NECK, "axial", p.T1_SE),
         Protocol("t2_se", "T2W_TSE COR", p.NECK_LONG, "coronal", p.T2_SE, 4.0),
+    ),
+)
+MR_TRUNK: Final = Exam(
+    "MR",
+    "philips",
+    "MRI Chest Abdomen Pelvis without contrast",
+    "WHOLEBODY",
+    (
         Protocol(
-            "t2_se",
-            "T2W_SSh AX whole body",
-            p.TRUNK,
-            "axial",
-            p.SINGLE_SHOT,
-            18.0,
-            matrix=128,
-            trap="wide_spacing",
+            "t2_se", "T2W_SSh AX", p.TRUNK, "axial", p.SINGLE_SHOT, 18.0, matrix=128, trap="wide_spacing"
         ),
     ),
 )
@@ -288,7 +298,7 @@ VISITS: Final = (
     Visit("M", (MR_BRAIN_ODD, MR_LUMBAR)),
     Visit("F", (CT_ABDOMEN_PELVIS,)),
     Visit("M", (CT_CHEST_CONTRAST,)),
-    Visit("M", (MR_PELVIS, MR_NECK)),
+    Visit("M", (MR_PELVIS, MR_NECK, MR_TRUNK)),
 )
 """Twelve patients; a longer archive starts again with other bodies."""
 SMALL_VISITS: Final = (

@@ -26,7 +26,8 @@ TIMES: Final = 4
 """Repeats of a time series."""
 MONITORINGS: Final = 8
 """Images of a bolus tracking."""
-LOCALIZER_SLICES: Final = 3
+LOCALIZER_SLICES: Final[dict[Trap, int]] = {"localizer": 1, "three_plane": 3}
+"""Slices in each plane."""
 LOCALIZER_GAP_MM: Final = 20.0
 SCOUT_THICKNESS_MM: Final = 60.0
 POSITION_DECIMALS: Final = 4
@@ -52,8 +53,9 @@ def prescribe(body: Body, protocol: Protocol) -> list[Prescription]:
     Returns:
         One prescription, or one a plane for a localizer.
     """
-    if protocol.trap == "localizer":
-        return [_localizer_plane(body, replace(protocol, view=view)) for view in DIRECTIONS]
+    if protocol.trap in LOCALIZER_SLICES:
+        count = LOCALIZER_SLICES[protocol.trap]
+        return [_localizer_plane(body, replace(protocol, view=view), count) for view in DIRECTIONS]
     return [_FAULTS.get(protocol.trap, _faultless)(_plan(body, protocol))]
 
 
@@ -82,11 +84,11 @@ def _faultless(plan: Prescription) -> Prescription:
     return plan
 
 
-def _localizer_plane(body: Body, protocol: Protocol) -> Prescription:
+def _localizer_plane(body: Body, protocol: Protocol, count: int) -> Prescription:
     plan = _plan(body, replace(protocol, spacing_mm=LOCALIZER_GAP_MM))
     middle = len(plan.positions) // 2
-    first = middle - LOCALIZER_SLICES // 2
-    return replace(plan, positions=plan.positions[first : first + LOCALIZER_SLICES], thickness_mm=8.0)
+    first = middle - count // 2
+    return replace(plan, positions=plan.positions[first : first + count], thickness_mm=8.0)
 
 
 def _scout(plan: Prescription) -> Prescription:

@@ -18,6 +18,7 @@ Vendor = Literal["siemens", "ge", "philips", "toshiba"]
 Trap = Literal[
     "",
     "localizer",
+    "three_plane",
     "scout",
     "oblique",
     "missing_slice",
@@ -144,7 +145,9 @@ class Visit:
 NATIVE: Final = CtTechnique(noise_hu=10)
 PORTAL: Final = CtTechnique(contrast=True, noise_hu=12)
 HEAD_CT: Final = CtTechnique(noise_hu=3.5)
+HEAD_CT_CONTRAST: Final = replace(HEAD_CT, contrast=True)
 LUNG_CT: Final = CtTechnique(noise_hu=28, kernel_px=0)
+LUNG_CT_CONTRAST: Final = replace(LUNG_CT, contrast=True)
 SCOUT: Final = CtTechnique(noise_hu=20)
 
 T1_SE: Final = MrTechnique(tr_ms=520, te_ms=12)

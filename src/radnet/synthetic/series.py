@@ -60,9 +60,11 @@ class Stack:
 
 
 def stacks(body: Body, place: SeriesPlace) -> list[Stack]:
-    """Return the stacks of a series: two for two echoes, one otherwise."""
+    """Return the stacks of a series: one, or one for each echo or for each plane of a long localizer."""
     protocol = place.protocol
     plans = tuple(prescribe(body, protocol))
+    if protocol.trap == "three_plane":
+        return [Stack((plan,), protocol.technique, protocol.sequence) for plan in plans]
     last = Stack(plans, protocol.technique, protocol.sequence)
     return [Stack(plans, PD, "pd"), last] if protocol.trap == "dual_echo" else [last]
 
@@ -80,7 +82,7 @@ def acquire(body: Body, place: SeriesPlace, parts: list[Stack]) -> Iterator[tupl
     for echo, part in enumerate(parts, 1):
         for plan in part.plans:
             dataset = headers.template(place, part.technique, plan)
-            if len(parts) > 1:
+            if place.protocol.trap == "dual_echo":
                 dataset.EchoNumbers = echo
             images = _images(body, plan, part.technique, rng)
             if place.protocol.trap == "enhanced" and isinstance(part.technique, MrTechnique):

@@ -13,7 +13,8 @@ import numpy as np
 
 from radnet.synthetic.anatomy import Body, Box
 from radnet.synthetic.headers import SeriesPlace
-from radnet.synthetic.planning import GEOMETRY
+from radnet.synthetic.planning import GEOMETRY, NORMAL_AXIS, POSITION_DECIMALS
+from radnet.synthetic.protocols import View
 from radnet.synthetic.sampling import Prescription
 from radnet.synthetic.series import Stack
 from radnet.terms import PAPER_SEQUENCES, REGIONS
@@ -22,6 +23,8 @@ TOLERANCE_MM: Final = 1.0
 """How far a region may stick out of the scan and still count as covered."""
 MIN_SLICES: Final = 16
 MAX_SPACING_MM: Final = 15.0
+UNSPACED: Final = ("mixed_orientation", "single_position", "no_position")
+"""Geometries without a distance between slices."""
 PADDED_SLICES: Final = 48
 """Slices of a volume; only longer stacks change their spacing (paper, section 2.1.5)."""
 
@@ -32,7 +35,8 @@ class Truth:
 
     Attributes:
         SeriesInstanceUID: Of the series.
-        EchoTime: ms; tells the two stacks of a dual echo apart, None for all others.
+        EchoTime: ms; tells the two stacks of a dual echo apart, None for all others. The stacks of a
+            three-plane localizer are told apart by their view.
         Modality: CT or MR.
         sequence: A word of `terms.SEQUENCES`.
         form: original or reformat.
@@ -40,7 +44,7 @@ class Truth:
         contrast: yes or no.
         coverage: Regions joined by ';', `none` for none of them, empty for localizers.
         n_slices: Distinct positions in the header.
-        slice_spacing_mm: As planned; None when there is no one spacing.
+        slice_spacing_mm: Median of the plan, along the normal; None when there is no one spacing.
         geometry: Verdict on the positions.
         keep: yes or no, under the default policy.
         reason: First reason for leaving it out; empty when kept.
@@ -77,25 +81,37 @@ def tell(body: Body, place: SeriesPlace, stack: Stack, path: str) -> Truth:
     protocol = place.protocol
     geometry = GEOMETRY.get(protocol.trap, "uniform")
     positions = len(np.unique(np.vstack([plan.positions for plan in stack.plans]), axis=0))
-    spaced = geometry not in ("mixed_orientation", "single_position", "no_position")
-    reason = _reason(protocol.trap, geometry, stack.sequence, positions, protocol.spacing_mm)
+    spacing_mm = None if geometry in UNSPACED else _spacing_mm(stack.plans[0])
+    reason = _reason(protocol.trap, geometry, stack.sequence, positions, spacing_mm or 0.0)
     return Truth(
         SeriesInstanceUID=place.series_uid,
         EchoTime=getattr(stack.technique, "te_ms", None) if protocol.trap == "dual_echo" else None,
         Modality=place.exam.modality,
         sequence=stack.sequence,
         form="reformat" if protocol.reformat else "original",
-        view="" if protocol.trap in ("oblique", "localizer", "no_position") else protocol.view,
+        view="" if protocol.trap in ("oblique", "localizer", "no_position") else _view(stack.plans[0]),
         contrast="yes" if stack.technique.contrast else "no",
         coverage="" if stack.sequence == "localizer" else _coverage(body, place, stack),
         n_slices=0 if geometry == "no_position" else positions,
-        slice_spacing_mm=protocol.spacing_mm if spaced else None,
+        slice_spacing_mm=spacing_mm,
         geometry=geometry,
         keep="no" if reason else "yes",
         reason=reason,
         trap=protocol.trap,
         path=path,
     )
+
+
+def _spacing_mm(plan: Prescription) -> float:
+    """Return the median distance between neighbouring positions."""
+    places = np.unique(np.round(plan.positions @ plan.normal, POSITION_DECIMALS - 1))
+    return round(float(np.median(np.diff(places))), POSITION_DECIMALS - 1)
+
+
+def _view(plan: Prescription) -> View:
+    """Return the plane whose normal is nearest."""
+    axis = int(np.argmax(np.abs(plan.normal)))
+    return next(view for view, normal_axis in NORMAL_AXIS.items() if normal_axis == axis)
 
 
 def _coverage(body: Body, place: SeriesPlace, stack: Stack) -> str:
