@@ -17,8 +17,8 @@ from radnet.labels.conditions import Match
 from radnet.labels.decisions import PERSON, Decisions, load_decisions
 from radnet.labels.evidence import Evidence, Nothing, Value
 from radnet.labels.lexicon import Reader
-from radnet.labels.parse import CONCLUSIONS
 from radnet.labels.orientation import add_measured_view
+from radnet.labels.parse import CONCLUSIONS
 from radnet.labels.rules import NO_REGION, OBLIQUE, VALUES, Rule, Rulebook, load_rules
 from radnet.labels.vote import DECIDED, NO_VALUE, STATUSES, Ballot, Codes, matches, regions_of, vote
 from radnet.tables import TEXT, TEXTS, VOTE_COLUMNS
@@ -34,7 +34,7 @@ class Labelled:
 
     Attributes:
         labels: One row a header: form, the labels, and status, rule and evidence of each.
-        ballots: The outcome of each table, before people's decisions.
+        ballots: The outcome of each table; where a person decided the value is theirs, the votes the rules'.
         evidence: What the rules read.
     """
 
@@ -60,7 +60,7 @@ class Labelled:
 class Labeller:
     """The rules and decisions of one configuration, compiled once."""
 
-    def __init__(self, config: LabelsConfig = LabelsConfig()) -> None:
+    def __init__(self, config: LabelsConfig) -> None:
         """Load rule tables and decisions.
 
         Raises:

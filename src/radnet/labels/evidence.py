@@ -90,7 +90,7 @@ class Evidence:
     def value(self, name: str, row: int) -> Value:
         """Return one value."""
         column = self.column(name)
-        return column.values[column.codes[row]]
+        return column.values[int(column.codes[row])]
 
     def mask(self, name: str, key: Hashable, holds: Callable[[Value], bool]) -> Mask:
         """Return the rows whose value passes a test.

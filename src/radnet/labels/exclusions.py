@@ -27,7 +27,8 @@ def add_exclusions(
     Args:
         stacks: Stacks with their labels.
         config: What is kept.
-        decisions: A person's `exclude` always holds; `keep` lifts every reason but a geometry that makes no volume.
+        decisions: A person's `exclude` always holds; `keep` lifts every reason but a geometry that makes no
+            volume.
         target_slices: Slices of a volume, for the effective spacing.
 
     Source: 3D-RADNet sections 2.1 and 3.
@@ -43,9 +44,10 @@ def add_exclusions(
         for step, holds in _tests(config).items()
     ]
     reasons = pl.concat_list(listed).list.drop_nulls().cast(TEXTS)
+    free = pl.col("reasons").list.len() == 0
     return judged.with_columns(reasons.alias("reasons")).with_columns(
         pl.col("reasons").list.first().alias("reason"),
-        pl.when(pl.col("reasons").list.len() == 0).then(pl.lit(KEEP)).otherwise(pl.lit(EXCLUDE)).alias(DECISION),
+        pl.when(free).then(pl.lit(KEEP)).otherwise(pl.lit(EXCLUDE)).alias(DECISION),
     )
 
 

@@ -27,8 +27,8 @@ def count_funnel(labels: pl.DataFrame, slices: pl.DataFrame, skipped: pl.DataFra
         skipped: Files that gave no stack: `path` and the `step` that counts them.
 
     Returns:
-        One row a step in order, `input` first and `kept` last: what it removes, and what remains after it. Stacks
-        without a patient count as one patient together.
+        One row a step in order, `input` first and `kept` last: what it removes, and what remains after it.
+        Stacks without a patient count as one patient together.
     """
     stacks = labels.select(
         "stack_id", "SeriesInstanceUID", "patient", pl.col("reason").fill_null(KEPT).cast(_STEP).alias("step")

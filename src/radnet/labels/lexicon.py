@@ -3,7 +3,7 @@
 A group holds phrases that mean the same; a rule names it as `@group`. In a phrase `#` stands for a run of
 digits (`b#` is b800) and a final `*` for any ending (`abdom*`). The longest phrase wins: inside `no contrast`
 the word `contrast` is not heard, which is also how misleading words are silenced. A run of letters that no
-phrase knows is cut into known words if that leaves nothing over: `t2axfs` is `t2 ax fs`, but `br` is never `b`.
+phrase knows is cut into known words if nothing is left over: `t2axfs` is `t2 ax fs`, but `br` is never `b`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Final
 
 from radnet.labels.text import fold, shape, words_of
 
-SHORTEST_PIECE: Final = 2
+SHORTEST_PIECE: Final = 3
+SHORT_PIECES: Final = "short_piece"
+"""Group of the shorter words into which a run may be cut nevertheless; few, or any word would fall apart."""
 LONGEST_RUN: Final = 48
 """Letters of a run that is still cut into words; longer ones are identifiers."""
 _PATTERN_WORD: Final = re.compile(r"\d+\.\d+(?![a-z0-9#])|[a-z0-9#]+(?:\.#)?\*?")
@@ -58,6 +60,7 @@ class Reader:
         self._spellings = {fold(key): value for key, value in lexicon.spellings.items()}
         self._first: dict[str, list[Phrase]] = {}
         self._vocabulary = {spelling for spelling in self._spellings if spelling.isalnum()}
+        self._short = frozenset(lexicon.groups.get(SHORT_PIECES, ()))
         self._prefixes: tuple[int, ...] = ()
         self._heard: dict[str, dict[str, str]] = {}
         self._cuts: dict[str, tuple[str, ...]] = {}
@@ -152,10 +155,10 @@ class Reader:
         for stop in range(1, len(word) + 1):
             for start in range(stop):
                 before = best[start]
-                if before is None or not self._piece(word[start:stop]):
+                if before is None or _within_number(word, start) or not self._piece(word[start:stop]):
                     continue
-                longer = best[stop]
-                if longer is None or len(before) + 1 < len(longer):
+                other = best[stop]
+                if other is None or len(before) < len(other):
                     best[stop] = (*before, word[start:stop])
         found = best[-1]
         return found if found and not all(piece.isdecimal() for piece in found) else ()
@@ -163,9 +166,13 @@ class Reader:
     def _piece(self, piece: str) -> bool:
         if piece.isdecimal():
             return True
-        if len(piece) < SHORTEST_PIECE:
+        if len(piece) < SHORTEST_PIECE and piece not in self._short and not piece[-1].isdecimal():
             return False
         return piece in self._vocabulary or shape(piece) in self._vocabulary
+
+
+def _within_number(word: str, place: int) -> bool:
+    return 0 < place < len(word) and word[place - 1].isdecimal() and word[place].isdecimal()
 
 
 def _sign_pattern(spellings: Mapping[str, str]) -> re.Pattern[str] | None:

@@ -114,8 +114,9 @@ def load_rules(overlays: Iterable[Path] = (), contrast_table: str = "contrast") 
     """Read the shipped tables and lay others over them.
 
     Args:
-        overlays: Folders with tables of the same form; later ones win. A rule of the same name replaces, `disable`
-            names rules to drop, `applies = { collection_id = [...] }` limits both to some headers.
+        overlays: Folders with tables of the same form; later ones win. A rule of the same name replaces,
+            `disable` names rules to drop, `applies = { collection_id = { is = [...] } }` limits both to some
+            headers.
         contrast_table: Name of the shipped contrast table: `contrast`, or `contrast_paper` for section 2.1.3.
 
     Returns:
@@ -168,7 +169,9 @@ def _extend(lexicon: Lexicon, path: Path, faults: list[str]) -> Lexicon:
         if unknown or not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             faults.append(f"{path}: group '{name}' must hold `words`, a list of phrases, and `why`")
             continue
-        faults.extend(f"{path}: group '{name}' holds a phrase without a word" for x in words if not words_of(fold(x)))
+        faults.extend(
+            f"{path}: group '{name}' holds a phrase without a word" for x in words if not words_of(fold(x))
+        )
         groups[name] = (*groups.get(name, ()), *words)
     texts = {name: tuple(attributes) for name, attributes in data.get("text", {}).items()}
     for name, attributes in texts.items():
@@ -205,7 +208,7 @@ def _read_table(path: Path, lexicon: Lexicon, below: RuleTable | None, faults: l
 
 
 def _repeated(rows: list[dict[str, Any]], repeat: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Write the rules of a tier again for another: tier and text of the one name become those of the other."""
+    """Write the rules of a tier again for another: the tier and the text of one name become the other's."""
     more = [
         {**_renamed(row, there, here), "tier": here, "name": f"{row.get('name')}-by-{here}", "cases": {}}
         for here, there in repeat.items()
@@ -251,9 +254,7 @@ def _read_rule(
     if len(parser.faults) > before or when is None:
         return None
     condition = Every((when, Never(unless))) if unless else when
-    return Rule(
-        row["name"], values, "remove" in row, row["tier"], condition, row["why"], cases, str(path)
-    )
+    return Rule(row["name"], values, "remove" in row, row["tier"], condition, row["why"], cases, str(path))
 
 
 def _values(given: Any, label: str, remove: bool, parser: Parser) -> tuple[str, ...]:
@@ -267,9 +268,7 @@ def _values(given: Any, label: str, remove: bool, parser: Parser) -> tuple[str, 
     return tuple(str(word) for word in words)
 
 
-def _cases(
-    given: Any, label: str, parser: Parser
-) -> dict[str, tuple[str | Mapping[str, Any], ...]]:
+def _cases(given: Any, label: str, parser: Parser) -> dict[str, tuple[str | Mapping[str, Any], ...]]:
     if not isinstance(given, Mapping):
         parser.fault("'cases' must be a table of lists")
         return {}

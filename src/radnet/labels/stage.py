@@ -139,7 +139,9 @@ def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
     """Digest what labelling reads: tables, rule tables and decisions."""
     paths = {name: workspace.root / name for name in (STACKS, SLICES, SKIPPED)}
     return {
-        name: digest_file(path) for name, path in {**paths, **_rule_files(config.labels)}.items() if path.exists()
+        name: digest_file(path)
+        for name, path in {**paths, **_rule_files(config.labels)}.items()
+        if path.exists()
     }
 
 

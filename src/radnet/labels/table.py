@@ -1,7 +1,7 @@
 """Label any table of headers, with no DICOM file at all: a PACS export, an archive's index.
 
-Columns are DICOM keywords, optionally beside `collection_id`, `instanceCount` and what positions gave. In CSV a cell
-that is empty is an absent attribute, since CSV cannot tell absent from empty; `NA`, `None` and `N/A`
+Columns are DICOM keywords, optionally beside `collection_id`, `instanceCount` and what positions gave. In CSV
+a cell that is empty is an absent attribute, since CSV cannot tell absent from empty; `NA`, `None` and `N/A`
 are texts like any other.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from radnet.config import LabelsConfig
+from radnet.config import RadnetConfig
 from radnet.errors import TableError
 from radnet.executors import Progress, silent
 from radnet.labels.engine import Labeller
@@ -52,25 +52,29 @@ class TableSummary:
 
 
 def label_table(
-    frame: pl.DataFrame, config: LabelsConfig = LabelsConfig(), progress: Progress = silent, votes: bool = True
+    frame: pl.DataFrame,
+    config: RadnetConfig = RadnetConfig(),
+    progress: Progress = silent,
+    votes: bool = True,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Label each row of a table of headers.
 
     Args:
         frame: Columns that are DICOM keywords are read, others are left alone.
-        config: Rule overlays, decisions and policies.
+        config: Its `labels` table is used.
         progress: Counts rows.
         votes: Whether to list every vote of every rule; the second table is empty otherwise.
 
     Returns:
-        Identifiers and labels in the order of the rows; the votes, by `stack_id`, `SeriesInstanceUID` or row number.
+        Identifiers and labels in the order of the rows; the votes, by `stack_id`, `SeriesInstanceUID` or row
+        number.
 
     Raises:
         RuleError: If a rule table or the decisions file has a fault.
         TableError: If no column is a known attribute.
     """
     known = _typed(frame)
-    labeller = Labeller(config)
+    labeller = Labeller(config.labels)
     kept = frame.select(name for name in IDENTIFIERS if name in frame.columns)
     keys = _keys(frame)
     labels, voted = [], [pl.DataFrame(schema=VOTE_COLUMNS)]
@@ -84,15 +88,15 @@ def label_table(
 
 
 def label_file(
-    table: Path | str, out: Path | str, config: LabelsConfig = LabelsConfig(), progress: Progress = silent
+    table: Path | str, out: Path | str, config: RadnetConfig = RadnetConfig(), progress: Progress = silent
 ) -> TableSummary:
     """Label a CSV or Parquet file of headers.
 
     Args:
         table: Its path; the suffix says which it is.
-        out: The file to write. In `.csv` rows stay in order, regions are joined by `;`, `none` is none of the nine
-            and unknown is empty; `.parquet` keeps lists.
-        config: Rule overlays, decisions and policies.
+        out: The file to write. In `.csv` rows stay in order, regions are joined by `;`, `none` is none of the
+            nine and unknown is empty; `.parquet` keeps lists.
+        config: Its `labels` table is used.
         progress: Counts rows.
 
     Raises:

@@ -29,8 +29,8 @@ class Ballot:
 
     Attributes:
         label: Which label.
-        codes: Value of each row: place in VALUES[label], for coverage a set of regions bit by bit; NO_VALUE where
-            there is none.
+        codes: Value of each row: place in VALUES[label], for coverage a set of regions bit by bit; NO_VALUE
+            where there is none.
         statuses: Index into STATUSES.
         winners: Index of the deciding rule, NO_VALUE where there is none; in a conflict the first.
         rules: The table's rules.
