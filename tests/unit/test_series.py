@@ -179,6 +179,17 @@ def test_every_instance_is_in_exactly_one_stack(tmp_path: Path) -> None:
     assert stacks["n_instances"].sum() == len(rows)
 
 
+def test_wiped_identifiers_are_told_apart_by_folder(tmp_path: Path) -> None:
+    rows = [
+        row | {"path": f"{root}/scan/{number}", "SeriesInstanceUID": "", "SOPInstanceUID": ""}
+        for root in ("/a", "/b")
+        for number, row in enumerate(scan_of())
+    ]
+    stacks, _ = group(rows, tmp_path)
+    assert stacks["geometry"].to_list() == ["uniform"] * 2
+    assert stacks["stack_id"].n_unique() == stacks["acquisition_group"].n_unique() == 2
+
+
 def test_an_empty_scan_gives_empty_tables(tmp_path: Path) -> None:
     (tmp_path / "1-scan").mkdir()
     write_table(conform(pl.DataFrame(), INSTANCE_COLUMNS).clear(), tmp_path / "1-scan/instances.parquet")

@@ -59,6 +59,7 @@ class Headers:
 HARD_KEYS: Final = (
     "StudyInstanceUID",
     "SeriesInstanceUID",
+    "folder",
     "SOPClassUID",
     "Rows",
     "Columns",
@@ -91,12 +92,29 @@ def image_kind(column: str = "ImageType") -> pl.Expr:
     return words.list.set_intersection(pl.lit(list(_KIND_WORDS))).list.sort().list.join("/")
 
 
+def with_hard_keys(instances: pl.DataFrame) -> pl.DataFrame:
+    """Add the hard keys that no attribute holds.
+
+    PixelSpacing counts as equal when it rounds alike to 0.001 mm. Files whose SeriesInstanceUID was wiped
+    belong together when they lie in one folder.
+    """
+    rounded = pl.col("PixelSpacing").list.eval(pl.element().round(3).cast(pl.String))
+    nameless = pl.col("SeriesInstanceUID").fill_null("") == ""
+    return instances.with_columns(
+        rounded.list.join(",").fill_null("").alias("pixel_spacing"),
+        pl.when(nameless)
+        .then(pl.col("path").str.extract(r"^(.*)[/!]"))
+        .otherwise(pl.lit(""))
+        .alias("folder"),
+    )
+
+
 def read_headers(instances: pl.DataFrame) -> Headers:
     """Turn the instance table into arrays.
 
     Args:
-        instances: With the hard keys' columns (pixel_spacing made from PixelSpacing), positions, orientations
-            and the columns that OVERLAP_ATTRIBUTES need; in any order.
+        instances: With the hard keys (see `with_hard_keys`), positions, orientations and the columns that
+            OVERLAP_ATTRIBUTES need; in any order.
     """
     keyed = instances.with_columns(image_kind().alias("image_kind"))
     codes = {name: keyed[name].rank("dense").cast(pl.Int64) - 1 for name in OVERLAP_ATTRIBUTES}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +20,23 @@ from radnet import __version__
 from radnet.config import RadnetConfig, SeriesConfig
 from radnet.executors import Progress, silent
 from radnet.series.order import Ordered, order_stack
-from radnet.series.split import HARD_KEYS, OVERLAP_ATTRIBUTES, Headers, read_headers, split_series
-from radnet.tables import SERIES_ATTRIBUTES, SLICE_COLUMNS, STACK_COLUMNS, conform, read_table, write_table
+from radnet.series.split import (
+    HARD_KEYS,
+    OVERLAP_ATTRIBUTES,
+    Headers,
+    read_headers,
+    split_series,
+    with_hard_keys,
+)
+from radnet.tables import (
+    INSTANCE_COLUMNS,
+    SERIES_ATTRIBUTES,
+    SLICE_COLUMNS,
+    STACK_COLUMNS,
+    conform,
+    read_table,
+    write_table,
+)
 from radnet.workspace import Workspace, digest_file
 
 FOLDER: Final = "2-series"
@@ -31,8 +46,7 @@ PROGRESS_EVERY: Final = 500
 
 _GROUPING_COLUMNS: Final = sorted(
     {
-        *HARD_KEYS[:-1],
-        *OVERLAP_ATTRIBUTES[1:],
+        *(name for name in (*HARD_KEYS, *OVERLAP_ATTRIBUTES) if name in INSTANCE_COLUMNS),
         "path",
         "frame",
         "ImageType",
@@ -117,7 +131,7 @@ def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
 def _group(
     instances: pl.DataFrame, path: Path, config: SeriesConfig, progress: Progress
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    keyed = instances.with_columns(_pixel_spacing())
+    keyed = with_hard_keys(instances)
     headers = read_headers(keyed)
     found = list(_stacks(headers, keyed, config, progress))
     ordered = [stack for stack, _ in found]
@@ -131,7 +145,7 @@ def _group(
     )
     summed = _sums(path, rows, np.repeat(np.arange(len(ordered)), lengths))
     stacks = _attributes(path, firsts).hstack(measured).hstack(summed)
-    stacks = stacks.with_columns(_stack_id(), _acquisition_group())
+    stacks = stacks.with_columns(_stack_id()).with_columns(_acquisition_group())
     slices = pl.DataFrame(
         {
             "stack_id": np.repeat(stacks["stack_id"].to_numpy(), lengths) if ordered else [],
@@ -161,7 +175,9 @@ def _stacks(
         hard = keyed.row(int(rows[0]), named=True)
         prefix = f"{hard['SOPClassUID']};{hard['Rows']}x{hard['Columns']};{hard['pixel_spacing']}"
         for stack in split_series(headers, rows, config.orientation_tolerance):
-            key = ";".join(filter(None, (prefix, stack.split_key)))
+            # only the folder's own name: where the archive lies must not change the identifier
+            folder = hard["folder"].replace("!", "/").rpartition("/")[2]
+            key = ";".join(filter(None, (prefix, folder, stack.split_key)))
             yield order_stack(headers, stack, moments, ranks, config), key
         done += len(rows)
         if number % PROGRESS_EVERY == 0:
@@ -198,12 +214,6 @@ def _measures(stack: Ordered, key: str) -> tuple[Any, ...]:
         stack.tilt_deg,
         stack.shear_deg,
     )
-
-
-def _pixel_spacing() -> pl.Expr:
-    """Write PixelSpacing as text to 0.001 mm: what rounds alike may share a volume."""
-    rounded = pl.col("PixelSpacing").list.eval(pl.element().round(3).cast(pl.String))
-    return rounded.list.join(",").fill_null("").alias("pixel_spacing")
 
 
 def _attributes(path: Path, firsts: NDArray[np.int64]) -> pl.DataFrame:
@@ -256,7 +266,7 @@ def _picked(path: Path, names: list[str], rows: NDArray[np.int64], stack: NDArra
     return table.join(wanted, on="row", how="inner").drop("row")
 
 
-def _hashed(*parts: pl.Expr) -> pl.Expr:
+def _hashed(parts: Sequence[pl.Expr]) -> pl.Expr:
     text = pl.concat_str([part.fill_null("") for part in parts], separator="|")
     return text.map_elements(
         lambda key: hashlib.sha256(key.encode()).hexdigest()[:_ID_DIGITS], return_dtype=pl.String
@@ -264,9 +274,11 @@ def _hashed(*parts: pl.Expr) -> pl.Expr:
 
 
 def _stack_id() -> pl.Expr:
-    return _hashed(pl.col("StudyInstanceUID"), pl.col("SeriesInstanceUID"), pl.col("split_key")).alias(
-        "stack_id"
-    )
+    """Hash what a stack is; stacks that are alike in all of it (wiped identifiers) are numbered by path."""
+    what = ("StudyInstanceUID", "SeriesInstanceUID", "split_key")
+    number = pl.col("path").rank("ordinal").over(what)
+    repeated = pl.when(number > 1).then(pl.format("#{}", number)).otherwise(pl.lit(""))
+    return _hashed([*map(pl.col, what[:-1]), pl.col("split_key") + repeated]).alias("stack_id")
 
 
 def _acquisition_group() -> pl.Expr:
@@ -277,7 +289,7 @@ def _acquisition_group() -> pl.Expr:
     """
     is_ct = pl.col("Modality") == "CT"
     moment = pl.when(is_ct).then(pl.col("AcquisitionNumber").cast(pl.String)).otherwise("AcquisitionTime")
-    known = pl.col("FrameOfReferenceUID").is_not_null() & moment.is_not_null()
-    within = pl.when(known).then(pl.col("FrameOfReferenceUID") + "|" + moment)
-    key = within.otherwise("SeriesInstanceUID")
-    return _hashed(pl.col("StudyInstanceUID"), pl.col("Modality"), key).alias("acquisition_group")
+    known = (pl.col("FrameOfReferenceUID") != "") & (moment != "")
+    own = pl.when(pl.col("SeriesInstanceUID") != "").then("SeriesInstanceUID").otherwise("stack_id")
+    key = pl.when(known).then(pl.col("FrameOfReferenceUID") + "|" + moment).otherwise(own)
+    return _hashed([pl.col("StudyInstanceUID"), pl.col("Modality"), key]).alias("acquisition_group")
