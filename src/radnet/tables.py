@@ -253,10 +253,12 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
 
 def conform(frame: pl.DataFrame, columns: dict[str, pl.DataType]) -> pl.DataFrame:
     """Give a frame exactly the columns of a contract: order, types, and null where one is missing."""
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in columns.items()
-    )
+    if frame.is_empty():
+        return pl.DataFrame(schema=columns)
+    missing = [
+        pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in frame.columns
+    ]
+    return frame.with_columns(missing).select(pl.col(name).cast(dtype) for name, dtype in columns.items())
 
 
 def read_table(path: Path, verb: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
