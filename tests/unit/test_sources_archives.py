@@ -217,16 +217,53 @@ def test_links_and_devices_in_a_tar_file_are_refused(tmp_path: Path) -> None:
 
 
 @each_archive
-def test_an_archive_in_an_archive_is_refused_unless_only_named_so(
-    tmp_path: Path, name: str, write: Writer
+@pytest.mark.parametrize("outer_name", ["outer-stored.zip", "outer-deflated.zip", "outer.tar", "outer.tgz"])
+def test_an_archive_in_an_archive_is_opened(
+    tmp_path: Path, name: str, write: Writer, outer_name: str
 ) -> None:
     inner = write(tmp_path / "inner", CONTENTS).read_bytes()
-    outer = write_zip(tmp_path / "outer.zip", {name: inner, "really-dicom.zip": bytes(128) + b"DICM"})
+    write_outer = {
+        "outer-stored.zip": write_zip,
+        "outer-deflated.zip": write_deflated,
+        "outer.tar": write_tar,
+    }
+    outer = write_outer.get(outer_name, write_tar_gz)(tmp_path / outer_name, {f"sub/{name}": inner})
     found = list(list_entries([outer]))
-    assert [item.path for item in found] == [f"{outer}!{name}", f"{outer}!really-dicom.zip"]
-    assert isinstance(found[0], Refused)
-    assert found[0].reason == "nested_archive"
-    assert isinstance(found[1], Entry)
+    assert [item.path for item in found] == [f"{outer}!sub/{name}!{member}" for member in CONTENTS]
+    chance = random.Random(0)
+    for _ in range(10):
+        entry = chance.choice(found)
+        data = CONTENTS[entry.path.removeprefix(f"{outer}!sub/{name}!")]
+        with open_blob(entry.path) as blob:
+            start = chance.randrange(len(data) + 1)
+            assert (blob.size, blob.pread(start, len(data))) == (len(data), data[start:])
+
+
+def test_an_archive_deeper_still_is_refused_unless_only_named_so(tmp_path: Path) -> None:
+    deepest = write_zip(tmp_path / "deepest", {"x": b"1"}).read_bytes()
+    middle = write_zip(tmp_path / "middle", {"a.zip": deepest, "b.zip": b"DICM", "c": b"2"}).read_bytes()
+    outer = write_zip(tmp_path / "outer.zip", {"m.zip": middle, "really-dicom.zip": bytes(128) + b"DICM"})
+    assert refusals(outer) == {f"{outer}!m.zip!a.zip": "nested_archive"}
+    assert [item.path for item in list_entries([outer]) if isinstance(item, Entry)] == [
+        f"{outer}!m.zip!b.zip",
+        f"{outer}!m.zip!c",
+        f"{outer}!really-dicom.zip",
+    ]
+
+
+def test_a_compressed_archive_too_large_for_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radnet.sources.listing.MAX_NESTED_BYTES", 1000)
+    inner = write_zip(tmp_path / "inner", CONTENTS).read_bytes()
+    outer = write_deflated(tmp_path / "deflated.zip", {"x.zip": inner})
+    assert refusals(outer) == {f"{outer}!x.zip": "nested_archive"}
+    assert refusals(write_zip(tmp_path / "stored.zip", {"x.zip": inner})) == {}
+
+
+def test_a_damaged_archive_in_an_archive_is_refused(tmp_path: Path) -> None:
+    outer = write_zip(tmp_path / "outer.zip", {"x.zip": b"PK\x03\x04 and no more", "a": b"1"})
+    assert refusals(outer) == {f"{outer}!x.zip": "damaged_archive"}
 
 
 def test_a_bomb_is_inflated_no_further_than_asked(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ the file is then read like any other. A source that the user names is looked int
 
 from __future__ import annotations
 
-import os
 import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Literal, Protocol
 
 from radnet.sources.blob import Blob
 
@@ -58,33 +57,6 @@ class Archive(Protocol):
             KeyError: If there is none of that name.
             SourceError: If it is damaged.
         """
-
-
-class StoredBlob:
-    """Bytes that stand uncompressed in an archive; holds the archive open, closes nothing."""
-
-    __slots__ = ("_archive", "_descriptor", "_start", "size")
-
-    def __init__(self, archive: object, descriptor: int, start: int, size: int) -> None:
-        self._archive = archive
-        self._descriptor = descriptor
-        self._start = start
-        self.size = size
-
-    def pread(self, offset: int, length: int) -> bytes:
-        """Return up to `length` bytes from `offset`; fewer only at the end."""
-        length = min(length, self.size - offset)
-        return os.pread(self._descriptor, length, self._start + offset) if length > 0 else b""
-
-    def close(self) -> None:
-        """Do nothing: the archive stays open for its other members."""
-
-    def __enter__(self) -> Self:
-        """Return the blob itself."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Do nothing."""
 
 
 def may_be_archive(path: str) -> bool:

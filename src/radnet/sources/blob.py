@@ -6,6 +6,7 @@ at the end of a `with` block.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from typing import Final, Protocol, Self
@@ -87,3 +88,92 @@ class FileBlob:
     def __exit__(self, *exception: object) -> None:
         """Close the file."""
         self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            self.close()
+
+
+class MemoryBlob:
+    """Bytes held in memory."""
+
+    __slots__ = ("_data", "size")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def pread(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`; fewer only at the end."""
+        return self._data[offset : offset + length]
+
+    def close(self) -> None:
+        """Do nothing: the bytes go with the blob."""
+
+    def __enter__(self) -> Self:
+        """Return the blob itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Do nothing."""
+
+
+class SliceBlob:
+    """Bytes that stand as they are in another blob; keeps that one open, closes nothing."""
+
+    __slots__ = ("_holder", "_start", "size")
+
+    def __init__(self, holder: Blob, start: int, size: int) -> None:
+        self._holder = holder
+        self._start = start
+        self.size = size
+
+    def pread(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`; fewer only at the end."""
+        length = min(length, self.size - offset)
+        return self._holder.pread(self._start + offset, length) if length > 0 else b""
+
+    def close(self) -> None:
+        """Do nothing: the archive stays open for its other members."""
+
+    def __enter__(self) -> Self:
+        """Return the blob itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Do nothing."""
+
+
+class BlobFile(io.RawIOBase):
+    """A blob as a file object, for libraries that want one."""
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob = blob
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._blob.size}[whence]
+        if start + offset < 0:
+            raise OSError("before the start of the file")
+        self._position = start + offset
+        return self._position
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to `size` bytes, all that are left if negative."""
+        left = max(self._blob.size - self._position, 0)
+        data = self._blob.pread(self._position, left if size is None or size < 0 else min(size, left))
+        self._position += len(data)
+        return data

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from radnet.errors import SourceError
-from radnet.sources.archive import HEAD_BYTES, Archive, may_be_archive, recognise
+from radnet.sources.archive import HEAD_BYTES, Archive, Member, may_be_archive, recognise
+from radnet.sources.blob import SliceBlob
 from radnet.sources.entries import DAMAGED_ARCHIVE, NESTED_ARCHIVE, UNREADABLE_FILE, VANISHED, Entry, Refused
 from radnet.sources.names import name_of, text_of
-from radnet.sources.opening import MEMBER_MARK, open_archive, open_blob
+from radnet.sources.opening import MAX_NESTED_BYTES, MEMBER_MARK, open_archive, open_blob
 from radnet.sources.walk import walk
 
 
@@ -34,7 +35,7 @@ def list_entries(sources: Iterable[Path | str], exclude: Path | None = None) -> 
 
 
 def expand(entry: Entry) -> Iterator[Entry | Refused]:
-    """Yield the members of a file that is an archive, or the file itself.
+    """Yield the members of a file that is an archive, or the file itself; archives in it are opened too.
 
     Args:
         entry: A file on disk.
@@ -56,31 +57,54 @@ def expand(entry: Entry) -> Iterator[Entry | Refused]:
         reason = VANISHED if isinstance(error, FileNotFoundError) else UNREADABLE_FILE
         yield _refused(entry, reason, type(error).__name__)
         return
-    yield from _members(archive, entry, entry.path if kind == "tar.gz" else None)
+    stream = entry.path if kind == "tar.gz" else None
+    for member in archive.members():
+        found = _entry(entry, member, stream)
+        if may_be_archive(member.name) and not member.refusal:
+            yield from _expand_member(entry, member, found)
+        else:
+            yield _refused(found, member.refusal) if member.refusal else found
     if archive.damage:
         yield _refused(entry, DAMAGED_ARCHIVE, archive.damage)
 
 
-def _members(archive: Archive, entry: Entry, stream: str | None) -> Iterator[Entry | Refused]:
-    for member in archive.members():
-        path = entry.path + MEMBER_MARK + text_of(member.name)
-        found = Entry(entry.source, path, member.size, entry.mtime_ns, stream)
-        if member.refusal:
-            yield _refused(found, member.refusal)
-        elif not may_be_archive(member.name):
-            yield found
-        else:
-            yield _nested(archive, member.name, found)
-
-
-def _nested(archive: Archive, name: str, found: Entry) -> Entry | Refused:
-    """Look into a member that is named like an archive: those are not opened."""
+def _expand_member(entry: Entry, member: Member, found: Entry) -> Iterator[Entry | Refused]:
+    """Yield the members of an archive in an archive; one that lies deeper still is refused."""
+    name = name_of(entry.path)
     try:
-        with archive.open(name) as blob:
-            nested = recognise(blob.pread(0, HEAD_BYTES)) is not None
+        with open_archive(name).open(member.name) as blob:
+            if recognise(blob.pread(0, HEAD_BYTES)) is None:
+                yield found
+                return
+        if member.size > MAX_NESTED_BYTES and not isinstance(blob, SliceBlob):
+            yield _refused(found, NESTED_ARCHIVE)
+            return
+        archive = open_archive(name, member.name)
     except (OSError, SourceError) as error:
-        return _refused(found, DAMAGED_ARCHIVE, type(error).__name__)
-    return _refused(found, NESTED_ARCHIVE) if nested else found
+        yield _refused(found, DAMAGED_ARCHIVE, type(error).__name__)
+        return
+    for inner in archive.members():
+        # its members go to one worker, which then opens it but once
+        item = _entry(found, inner, found.stream or found.path)
+        reason = inner.refusal or (NESTED_ARCHIVE if _is_archive(archive, inner) else None)
+        yield _refused(item, reason) if reason else item
+    if archive.damage:
+        yield _refused(found, DAMAGED_ARCHIVE, archive.damage)
+
+
+def _is_archive(archive: Archive, member: Member) -> bool:
+    if not may_be_archive(member.name):
+        return False
+    try:
+        with archive.open(member.name) as blob:
+            return recognise(blob.pread(0, HEAD_BYTES)) is not None
+    except SourceError:
+        return False  # whoever reads it will say what is wrong with it
+
+
+def _entry(holder: Entry, member: Member, stream: str | None) -> Entry:
+    path = holder.path + MEMBER_MARK + text_of(member.name)
+    return Entry(holder.source, path, member.size, holder.mtime_ns, stream)
 
 
 def _refused(entry: Entry, reason: str, error: str | None = None) -> Refused:

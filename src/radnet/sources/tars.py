@@ -7,18 +7,15 @@ all before it. Other compressions (bzip2, xz) have no such index and are not ope
 
 from __future__ import annotations
 
-import os
 import tarfile
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
 from radnet.errors import SourceError
-from radnet.sources.archive import Member, StoredBlob
-from radnet.sources.blob import Blob
+from radnet.sources.archive import Member
+from radnet.sources.blob import Blob, BlobFile, SliceBlob
 from radnet.sources.entries import NOT_A_FILE, UNSUPPORTED_MEMBER
-from radnet.sources.names import text_of
 
 POINT_BYTES: Final = 1 << 20
 """Least distance of restart points; each holds 32 KiB of memory."""
@@ -35,25 +32,20 @@ DAMAGE: Final = (tarfile.TarError, OSError, EOFError, ValueError, LookupError, A
 class TarArchive:
     """An open tar file; lists its members when opened."""
 
-    def __init__(self, name: str, compressed: bool) -> None:
+    def __init__(self, blob: Blob, label: str, compressed: bool) -> None:
         self.damage: str | None = None
-        self._label = text_of(name)
         self._places: dict[str, tuple[int, int, str | None]] = {}  # start, size, refusal
-        self._gzip: Any = None  # indexed_gzip ships no types
-        self._file: IO[bytes] = open(name, "rb")  # noqa: SIM115 - open as long as the archive is
-        limit = os.fstat(self._file.fileno()).st_size
-        if compressed:
-            self._file.close()
-            self._gzip = self._file = _inflated(name, limit)
-            limit = max(MAX_INFLATED_BYTES, MAX_INFLATION * limit)
+        limit = max(MAX_INFLATED_BYTES, MAX_INFLATION * blob.size) if compressed else blob.size
         try:
-            self._list(limit)
+            if compressed:
+                gzip = _indexed(blob)
+                self._blob: Blob = _GzipBlob(gzip, label, limit)
+                self._list(gzip, limit)
+            else:
+                self._blob = blob
+                self._list(BlobFile(blob), limit)
         except DAMAGE as error:
             self.damage = type(error).__name__
-
-    def __del__(self) -> None:
-        with suppress(AttributeError):  # there is no file if it could not be opened
-            self._file.close()
 
     def members(self) -> Iterator[Member]:
         """Yield all but folders, in the archive's order; of equal names the last."""
@@ -67,23 +59,10 @@ class TarArchive:
             KeyError: If there is none of that name.
         """
         start, size, _ = self._places[name]
-        if self._gzip is None:
-            return StoredBlob(self, self._file.fileno(), start, size)
-        return _IndexedBlob(self, start, size)
+        return SliceBlob(self._blob, start, size)
 
-    def pread(self, offset: int, length: int) -> bytes:
-        """Return bytes of the inflated archive.
-
-        Raises:
-            SourceError: If it is damaged there.
-        """
-        try:
-            return bytes(self._gzip.pread(length, offset))
-        except DAMAGE as error:
-            raise SourceError(f"{self._label}: this tar file is damaged; copy it again") from error
-
-    def _list(self, limit: int) -> None:
-        tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115 - closes nothing of ours
+    def _list(self, file: Any, limit: int) -> None:
+        tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 - closes nothing of ours
         while (info := tar.next()) is not None:
             tar.members.clear()  # type: ignore[attr-defined]  # it would keep every header
             if info.offset_data + info.size > limit:
@@ -91,29 +70,33 @@ class TarArchive:
             if not info.isdir():
                 self._places.pop(info.name, None)
                 self._places[info.name] = (info.offset_data, info.size, _refusal(info))
-        self._file.seek(tar.offset)
+        file.seek(tar.offset)
         # tarfile takes a damaged header for the end; the true end is zeros or nothing
-        if self._file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
             raise tarfile.ReadError("damaged header")
 
 
-class _IndexedBlob:
-    """A member of a compressed tar file."""
+class _GzipBlob:
+    """The inflated bytes of a gzip file."""
 
-    __slots__ = ("_archive", "_start", "size")
-
-    def __init__(self, archive: TarArchive, start: int, size: int) -> None:
-        self._archive = archive
-        self._start = start
+    def __init__(self, gzip: Any, label: str, size: int) -> None:
+        self._gzip = gzip
+        self._label = label
         self.size = size
 
     def pread(self, offset: int, length: int) -> bytes:
-        """Return up to `length` bytes from `offset`; fewer only at the end."""
-        length = min(length, self.size - offset)
-        return self._archive.pread(self._start + offset, length) if length > 0 else b""
+        """Return up to `length` bytes from `offset`; fewer only at the end.
+
+        Raises:
+            SourceError: If the file is damaged there.
+        """
+        try:
+            return bytes(self._gzip.pread(length, offset))
+        except DAMAGE as error:
+            raise SourceError(f"{self._label}: this tar file is damaged; copy it again") from error
 
     def close(self) -> None:
-        """Do nothing: the archive stays open for its other members."""
+        """Do nothing: it closes with its last member."""
 
     def __enter__(self) -> Self:
         """Return the blob itself."""
@@ -123,11 +106,12 @@ class _IndexedBlob:
         """Do nothing."""
 
 
-def _inflated(name: str, size: int) -> Any:
-    from indexed_gzip import IndexedGzipFile  # only for these archives
+def _indexed(blob: Blob) -> Any:
+    from indexed_gzip import IndexedGzipFile  # ships no types, and only these archives need it
 
-    spacing = max(POINT_BYTES, 3 * size // POINTS)
-    return IndexedGzipFile(name, spacing=spacing, buffer_size=POINT_BYTES, drop_handles=False)
+    spacing = max(POINT_BYTES, 3 * blob.size // POINTS)
+    file = BlobFile(blob)
+    return IndexedGzipFile(fileobj=file, spacing=spacing, buffer_size=POINT_BYTES, readbuf_size=POINT_BYTES)
 
 
 def _refusal(info: tarfile.TarInfo) -> str | None:

@@ -6,7 +6,6 @@ further than the reader asks, so that a bomb costs no more than a prefix; going 
 
 from __future__ import annotations
 
-import os
 import struct
 import zipfile
 import zlib
@@ -14,10 +13,9 @@ from collections.abc import Iterator
 from typing import IO, Final, Self
 
 from radnet.errors import SourceError
-from radnet.sources.archive import Member, StoredBlob
-from radnet.sources.blob import Blob
+from radnet.sources.archive import Member
+from radnet.sources.blob import Blob, BlobFile, SliceBlob
 from radnet.sources.entries import ENCRYPTED_MEMBER, UNSUPPORTED_MEMBER
-from radnet.sources.names import text_of
 
 _ENCRYPTED: Final = 0x1 | 0x40 | 0x2000  # APPNOTE 4.4.4: bits 0, 6 and 13
 _PATCH: Final = 0x20
@@ -43,12 +41,13 @@ MEMBER_DAMAGE: Final = (zipfile.BadZipFile, ValueError, NotImplementedError, zli
 class ZipArchive:
     """An open zip file."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, blob: Blob, label: str) -> None:
         self.damage: str | None = None
-        self._label = text_of(name)
+        self._blob = blob
+        self._label = label
         self._infos: dict[str, zipfile.ZipInfo] = {}
         try:
-            self._zip = zipfile.ZipFile(name)
+            self._zip = zipfile.ZipFile(BlobFile(blob))
             self._infos = self._zip.NameToInfo
         except DAMAGE as error:
             self.damage = type(error).__name__
@@ -68,7 +67,7 @@ class ZipArchive:
         """
         info = self._infos[name]
         if info.compress_type == zipfile.ZIP_STORED:
-            return StoredBlob(self, self._descriptor(), self._data_offset(info), info.file_size)
+            return SliceBlob(self._blob, self._data_offset(info), info.file_size)
         try:
             return _InflatedBlob(self, self._zip.open(info), info.file_size)
         except MEMBER_DAMAGE as error:
@@ -78,12 +77,8 @@ class ZipArchive:
         """Make the error for a member that cannot be read."""
         return SourceError(f"{self._label}: a member of this zip file is damaged; copy the file again")
 
-    def _descriptor(self) -> int:
-        assert self._zip.fp is not None
-        return self._zip.fp.fileno()
-
     def _data_offset(self, info: zipfile.ZipInfo) -> int:
-        header = os.pread(self._descriptor(), _LOCAL_HEADER.size, info.header_offset)
+        header = self._blob.pread(info.header_offset, _LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or not header.startswith(_LOCAL_MAGIC):
             raise self.damaged()
         _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
