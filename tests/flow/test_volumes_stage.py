@@ -300,6 +300,14 @@ def test_stack_that_is_no_longer_kept_is_forgotten(work: Path, reference: dict[s
     assert sum(len(np.load(path)) for path in (work / "4-volumes").glob("*.npy")) == 5
 
 
+def test_no_kept_stack_makes_an_empty_store(work: Path) -> None:
+    build_volumes(work, config(), SERIAL)
+    decide(work, [])
+    assert build_volumes(work, config(), SERIAL).n_kept == 0
+    assert len(VolumeStore(work / "4-volumes")) == 0
+    assert not list((work / "4-volumes").glob("*.npy"))
+
+
 def test_lost_shard_is_built_again(work: Path, reference: dict[str, str]) -> None:
     build_volumes(work, config(), SERIAL)
     next((work / "4-volumes").glob("*.npy")).unlink()

@@ -79,8 +79,10 @@ def test_plain_shard_is_an_ordinary_npy_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_store_travels_to_workers_after_use(compression: str, tmp_path: Path) -> None:
     store = fill(tmp_path, range(3), compression)
+    unused = pickle.dumps(store)
     store.read(store.ids[0])
     travelled = pickle.loads(pickle.dumps(store))
+    assert len(pickle.dumps(store)) == len(unused)  # no voxels travel along
     np.testing.assert_array_equal(travelled.read(store.ids[2]), volume(2))
 
 

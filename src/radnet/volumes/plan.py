@@ -93,7 +93,7 @@ class Plan:
     def __init__(self, workspace: Workspace, config: VolumesConfig) -> None:
         self._target = config.shape[0]
         stacks = _kept_stacks(workspace)
-        slices = _needed(_slices(workspace, stacks), stacks, self._target)
+        slices = _located(workspace, _needed(_slices(workspace, stacks), stacks, self._target))
         grouped = _described(_grouped(slices).join(stacks, on="stack_id")).sort("path", "stack_id")
         self._stacks = {row["stack_id"]: row for row in grouped.iter_rows(named=True)}
         self._slices = slices.sort("stack_id", "slice")
@@ -138,12 +138,10 @@ def _kept_stacks(workspace: Workspace) -> pl.DataFrame:
 
 
 def _slices(workspace: Workspace, stacks: pl.DataFrame) -> pl.DataFrame:
-    """Return the slices of these stacks with where they lie; of several at one position the first."""
+    """Return the slices of these stacks; of several at one position the first."""
     slices = _read(workspace, SLICES, ["stack_id", "slice", "path", "frame"])
     slices = slices.join(stacks, on="stack_id", how="semi").sort("stack_id", "slice", "path", "frame")
-    slices = slices.unique(["stack_id", "slice"], keep="first", maintain_order=True)
-    instances = _read(workspace, INSTANCES, sorted({*_SOURCE, *_IDENTITY}))
-    return slices.join(instances, on=["path", "frame"], how="left", nulls_equal=True)
+    return slices.unique(["stack_id", "slice"], keep="first", maintain_order=True)
 
 
 def _needed(slices: pl.DataFrame, stacks: pl.DataFrame, target: int) -> pl.DataFrame:
@@ -157,6 +155,12 @@ def _needed(slices: pl.DataFrame, stacks: pl.DataFrame, target: int) -> pl.DataF
     is_end = (pl.col("slice") == 0) | (pl.col("slice") == pl.col("n_slices") - 1)
     marked = marked.with_columns(pl.col("is_needed").fill_null(False))
     return marked.filter(pl.col("is_needed") | is_end).drop("n_slices")
+
+
+def _located(workspace: Workspace, slices: pl.DataFrame) -> pl.DataFrame:
+    """Add where the pixels of each slice lie and how they are written."""
+    instances = _read(workspace, INSTANCES, sorted({*_SOURCE, *_IDENTITY}))
+    return slices.join(instances, on=["path", "frame"], how="left", nulls_equal=True)
 
 
 def _grouped(slices: pl.DataFrame) -> pl.DataFrame:
