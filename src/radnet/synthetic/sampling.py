@@ -19,11 +19,10 @@ from radnet.synthetic.anatomy import Body
 
 Image = NDArray[np.float32]
 Vector = NDArray[np.float64]
+Index = tuple[slice | NDArray[np.intp], slice | NDArray[np.intp], slice | NDArray[np.intp]]
 
 SOFTEN_VOXELS: Final = 0.55
 """Standard deviation of the blur that hides the map's voxels."""
-TILE: Final = 64
-"""Voxels after which the texture repeats."""
 ALONG_AXIS: Final = 1 - 1e-6
 """Cosine above which a slice's normal counts as one of the body's axes."""
 
@@ -77,17 +76,19 @@ class Appearance:
     values: Image
     texture: Image
 
-    def of(self, body: Body, index: tuple[NDArray[np.intp], ...]) -> Image:
-        """Return the values of voxels, given by z, y and x indices that broadcast; beyond the map is air."""
-        index = tuple(np.clip(at, 0, n - 1) for at, n in zip(index, body.labels.shape, strict=True))
+    def of(self, body: Body, index: Index) -> Image:
+        """Return the values of voxels, given by z, y and x indices within the map."""
         labels = body.labels[index]
-        grain = _texture_tile()[tuple(at % TILE for at in index)]
-        return np.asarray(self.values[labels] + self.texture[labels] * grain, np.float32)
+        values = np.take(self.texture, labels)
+        values *= _grain(body.labels.shape)[index]
+        values += np.take(self.values, labels)
+        return values
 
 
 @cache
-def _texture_tile() -> Image:
-    return np.random.default_rng(TILE).standard_normal((TILE, TILE, TILE), np.float32)
+def _grain(shape: tuple[int, int, int]) -> Image:
+    """Return the noise behind all texture: one field for all bodies."""
+    return np.random.default_rng(0).standard_normal(shape, np.float32)
 
 
 def sample(body: Body, appearance: Appearance, plan: Prescription) -> Iterator[Image]:
@@ -119,10 +120,12 @@ def _straight_slice(
     weights = np.zeros(len(planes), np.float32)
     np.add.at(weights, below - below[0], 1 - (depth - below))
     np.add.at(weights, below - below[0] + 1, depth - below)
-    sizes = body.labels.shape[::-1]
-    at = [planes if i == axis else np.arange(sizes[i]) for i in range(3)]
-    slab = appearance.of(body, np.ix_(at[2], at[1], at[0]))
-    plane = np.tensordot(weights / len(depth), slab, (0, 2 - axis))
+    planes = np.clip(planes, 0, body.labels.shape[2 - axis] - 1)
+    z, y, x = (planes if i == axis else slice(None) for i in (2, 1, 0))
+    slab = appearance.of(body, (z, y, x))
+    plane = np.zeros(np.delete(slab.shape, 2 - axis), np.float32)
+    for weight, values in zip(weights / len(depth), np.moveaxis(slab, 2 - axis, 0), strict=True):
+        plane += weight * values
     vertical, horizontal = (i for i in (2, 1, 0) if i != axis)
     by_column = plan.row * plan.pixel_mm / body.voxel_mm
     by_row = plan.column * plan.pixel_mm / body.voxel_mm
@@ -139,6 +142,7 @@ def _tilted_slice(body: Body, appearance: Appearance, plan: Prescription, positi
     rows, columns = (np.arange(n)[:, None] * plan.pixel_mm for n in plan.shape)
     grid = position + rows[:, None] * plan.column + columns[None] * plan.row
     depths = _depths(plan, float(body.voxel_mm.mean()))
+    last = np.array(body.labels.shape[::-1]) - 1
     total = np.zeros(plan.shape, np.float32)
     for depth in depths:
         place = (grid + depth * plan.normal - body.origin_mm) / body.voxel_mm
@@ -146,6 +150,6 @@ def _tilted_slice(body: Body, appearance: Appearance, plan: Prescription, positi
         share = (place - below).astype(np.float32)
         for corner in np.ndindex(2, 2, 2):
             weight = np.prod(np.where(corner, share, 1 - share), axis=-1)
-            x, y, z = np.moveaxis(below + corner, -1, 0)
+            x, y, z = np.moveaxis(np.clip(below + corner, 0, last), -1, 0)
             total += weight * appearance.of(body, (z, y, x))
     return np.asarray(cv2.GaussianBlur(total / len(depths), (0, 0), SOFTEN_VOXELS))
