@@ -20,7 +20,6 @@ WORKER_CRASHED: Final = "worker_crashed"
 DICOMDIR: Final = "dicomdir"
 UNSUPPORTED_OBJECT: Final = "unsupported_object"
 DUPLICATE_INSTANCE: Final = "duplicate_instance"
-DUPLICATE_INSTANCE_DIFFERS: Final = "duplicate_instance_differs"
 
 UNREADABLE_STEP: Final = "unreadable"
 
@@ -36,8 +35,7 @@ STEPS: Final[dict[str, str]] = {
     WORKER_CRASHED: UNREADABLE_STEP,
     DICOMDIR: UNSUPPORTED_OBJECT,
     UNSUPPORTED_OBJECT: UNSUPPORTED_OBJECT,  # any storage class but CT and MR images
-    DUPLICATE_INSTANCE: DUPLICATE_INSTANCE,
-    DUPLICATE_INSTANCE_DIFFERS: DUPLICATE_INSTANCE,  # same SOPInstanceUID, other bytes
+    DUPLICATE_INSTANCE: DUPLICATE_INSTANCE,  # the error says whether the bytes differ
 }
 """Every reason and the step of `terms.EXCLUSION_STEPS` that counts it."""
 
