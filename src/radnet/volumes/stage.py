@@ -80,27 +80,15 @@ def build_volumes(
         done = _finished(folder, parts, plan)
         todo = [stack_id for stack_id in plan.inputs if stack_id not in done and shard.holds(stack_id)]
         n_failed = _build(plan, todo, parts, config, workers, progress)
-    with workspace.lock(FOLDER, wait=True):
-        failed = {row["stack_id"] for row in parts.notes(plan.inputs)}
-        outstanding = plan.inputs.keys() - _finished(folder, parts, plan) - failed
-        if not outstanding:
-            merge_parts(folder, parts, plan.inputs, config.volumes)
-            workspace.write_record(
-                "volumes",
-                FOLDER,
-                config.model_dump(mode="json", include={"volumes"}),
-                read,
-                (INDEX_NAME, FAILURES_NAME),
-                __version__,
-            )
+    n_outstanding = _merge(workspace, plan, parts, config, read)
     return BuildSummary(
         n_kept=len(plan.inputs),
         n_built=len(todo) - n_failed,
         n_reused=len(done),
         n_failed=n_failed,
-        n_outstanding=len(outstanding),
-        index=None if outstanding else str(folder / INDEX_NAME),
-        failures=None if outstanding else str(folder / FAILURES_NAME),
+        n_outstanding=n_outstanding,
+        index=None if n_outstanding else str(folder / INDEX_NAME),
+        failures=None if n_outstanding else str(folder / FAILURES_NAME),
     )
 
 
@@ -131,6 +119,25 @@ def _build(
                 parts.add_note(result.stack_id, result.reason, result.error, result.inputs)
         progress(n_done, len(todo))
     return n_failed
+
+
+def _merge(workspace: Workspace, plan: Plan, parts: Parts, config: RadnetConfig, read: dict[str, str]) -> int:
+    """Merge when every kept stack is built or has failed; return how many are still to be built."""
+    folder = workspace.folder(FOLDER)
+    with workspace.lock(FOLDER, wait=True):
+        failed = {row["stack_id"] for row in parts.notes(plan.inputs)}
+        outstanding = plan.inputs.keys() - _finished(folder, parts, plan) - failed
+        if not outstanding:
+            merge_parts(folder, parts, plan.inputs, config.volumes)
+            workspace.write_record(
+                "volumes",
+                FOLDER,
+                config.model_dump(mode="json", include={"volumes"}),
+                read,
+                (INDEX_NAME, FAILURES_NAME),
+                __version__,
+            )
+    return len(outstanding)
 
 
 def _failed(crash: Crashed[StackTask]) -> Failed:
