@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from math import isfinite
 from typing import Final, TypeAlias
 
@@ -18,6 +19,8 @@ Reader: TypeAlias = Callable[[bytes, int], Value]
 
 PADDING: Final = " \0"
 RAW_PADDING: Final = b" \0"
+REMEMBERED_VALUES: Final = 512
+"""Neighbouring slices share most of their values: looking one up is half the work of reading it."""
 INT64_LIMIT: Final = 1 << 63
 LATIN_CHARACTER_SETS: Final = frozenset({"", "ISO_IR 6", "ISO 2022 IR 6", "ISO_IR 100"})
 """Sets whose text Latin-1 decodes."""
@@ -37,6 +40,7 @@ BINARY: Final[dict[int, struct.Struct]] = {
 """How a number of each binary VR lies in a little-endian file."""
 
 
+@lru_cache(REMEMBERED_VALUES)
 def text(raw: bytes, vr: int) -> str | None:
     """Read text, each of its values without padding; bytes above 127 are taken as Latin-1."""
     return trimmed(raw.decode("latin-1"))
@@ -50,6 +54,7 @@ def trimmed(value: str) -> str | None:
     return value or None
 
 
+@lru_cache(REMEMBERED_VALUES)
 def real(raw: bytes, vr: int) -> float | None:
     """Read a finite number of any numeric VR."""
     form = BINARY.get(vr)
@@ -73,6 +78,7 @@ def real(raw: bytes, vr: int) -> float | None:
     return value
 
 
+@lru_cache(REMEMBERED_VALUES)
 def integer(raw: bytes, vr: int) -> int | None:
     """Read a whole number of any numeric VR; `1.0` is one."""
     form = BINARY.get(vr)
