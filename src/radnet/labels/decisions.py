@@ -1,7 +1,7 @@
 """What people decided: a CSV file that only grows, and wins over every rule.
 
-Columns: `stack_id` or `SeriesInstanceUID` (a row names one stack or a whole series), `label`, `value`, and, for
-the record, `by`, `when`, `note`. A later row wins over an earlier one; an empty value takes a decision back.
+Columns: `stack_id` or `SeriesInstanceUID` (a row names a stack or a whole series), `label`, `value`, and for
+the record `by`, `when`, `note`. A later row wins over an earlier one, an empty value takes a decision back.
 The label may also be `decision`, with value `exclude` or `keep`.
 """
 

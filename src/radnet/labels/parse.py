@@ -43,11 +43,13 @@ class Parser:
     Attributes:
         lexicon: Groups and named texts that the file may use.
         where: File and rule that is being read, for faults.
+        conclusions: Labels that are decided before and may be tested.
         faults: What was wrong so far, a sentence each.
     """
 
     lexicon: Lexicon
     where: str = ""
+    conclusions: tuple[str, ...] = CONCLUSIONS
     faults: list[str] = field(default_factory=list)
 
     def fault(self, sentence: str) -> None:
@@ -79,8 +81,8 @@ class Parser:
         if not isinstance(value, Mapping) or not value:
             self.fault(f"'{key}' must be a table of operators, such as {{ filled = true }}")
             return []
-        if name not in KNOWN_ATTRIBUTES and name not in CONCLUSIONS and name not in self.lexicon.texts:
-            known = [*KNOWN_ATTRIBUTES, *CONCLUSIONS, *self.lexicon.texts]
+        known = [*KNOWN_ATTRIBUTES, *self.conclusions, *self.lexicon.texts]
+        if name not in known:
             self.fault(f"unknown attribute '{name}' in '{key}'; {nearest(name, known)}")
             return []
         tests = [self._test(name, operator, argument, key) for operator, argument in value.items()]

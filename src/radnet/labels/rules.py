@@ -80,12 +80,14 @@ class RuleTable:
     Attributes:
         label: Which label.
         tiers: Kinds of evidence, strongest first.
+        repeat: Tiers that repeat the text rules of another, by their name.
         rules: In the order of the file.
         case_defaults: Header attributes that every case of the table shares.
     """
 
     label: str
     tiers: tuple[str, ...]
+    repeat: Mapping[str, str]
     rules: tuple[Rule, ...]
     case_defaults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -141,7 +143,7 @@ def load_rules(overlays: Iterable[Path] = (), contrast_table: str = "contrast") 
     for folder in folders[1:]:
         for path in sorted(folder.glob("*.toml")):
             if path.name != LEXICON_NAME:
-                _overlay(path, lexicon, tables, faults)
+                _overlay(path, lexicon, tables, contrast_table == "contrast", faults)
     if faults:
         raise RuleError("; ".join(faults))
     return Rulebook(lexicon, tables)
@@ -169,9 +171,9 @@ def _extend(lexicon: Lexicon, path: Path, faults: list[str]) -> Lexicon:
         if unknown or not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             faults.append(f"{path}: group '{name}' must hold `words`, a list of phrases, and `why`")
             continue
-        faults.extend(
-            f"{path}: group '{name}' holds a phrase without a word" for x in words if not words_of(fold(x))
-        )
+        if not all(words_of(fold(phrase)) for phrase in words):
+            faults.append(f"{path}: group '{name}' holds a phrase without a word")
+            continue
         groups[name] = (*groups.get(name, ()), *words)
     texts = {name: tuple(attributes) for name, attributes in data.get("text", {}).items()}
     for name, attributes in texts.items():
@@ -194,17 +196,27 @@ def _read_table(path: Path, lexicon: Lexicon, below: RuleTable | None, faults: l
     if label not in VALUES:
         parser.fault(f"unknown label '{label}'; {nearest(str(label), VALUES)}")
         faults.extend(parser.faults)
-        return RuleTable("", (), ())
+        return RuleTable("", (), {}, ())
+    parser.conclusions = CONCLUSIONS[: CONCLUSIONS.index(label)]
     tiers = tuple(data.get("tiers", below.tiers if below else ()))
+    repeat = data.get("repeat", below.repeat if below else {})
     rules: list[Rule] = []
-    for row in _repeated(data.get("rule", []), data.get("repeat", {})):
+    for row in _repeated(_rows(data, parser), repeat):
         rule = _read_rule(row, label, tiers, parser, path)
         if rule and any(rule.name == other.name for other in rules):
             parser.fault("a rule of this name stands above; names must be unique")
         elif rule:
             rules.append(rule)
     faults.extend(parser.faults)
-    return RuleTable(label, tiers, tuple(rules), data.get("case_defaults", {}))
+    return RuleTable(label, tiers, repeat, tuple(rules), data.get("case_defaults", {}))
+
+
+def _rows(data: Mapping[str, Any], parser: Parser) -> list[dict[str, Any]]:
+    rows = data.get("rule", [])
+    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+        return rows
+    parser.fault("'rule' must be a list of tables; write [[rule]] above each")
+    return []
 
 
 def _repeated(rows: list[dict[str, Any]], repeat: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -241,6 +253,9 @@ def _read_rule(
     for key in REQUIRED_KEYS:
         if key not in row:
             parser.fault(f"lacks '{key}'")
+    for key in ("name", "why"):
+        if not isinstance(row.get(key, ""), str):
+            parser.fault(f"'{key}' must be a text")
     if ("value" in row) == ("remove" in row):
         parser.fault("must have either 'value' or 'remove'")
     if "tier" in row and row["tier"] not in tiers:
@@ -287,10 +302,14 @@ def _cases(given: Any, label: str, parser: Parser) -> dict[str, tuple[str | Mapp
     return {key: tuple(cases) for key, cases in given.items()}
 
 
-def _overlay(path: Path, lexicon: Lexicon, tables: dict[str, RuleTable], faults: list[str]) -> None:
-    """Lay one file over the table of its label."""
+def _overlay(
+    path: Path, lexicon: Lexicon, tables: dict[str, RuleTable], with_contrast: bool, faults: list[str]
+) -> None:
+    """Lay one file over the table of its label; the paper's contrast table takes no overlay."""
     data = _parse(path, [])
     below = tables.get(data.get("label", path.stem))
+    if below and below.label == "contrast" and not with_contrast:
+        return
     above = _read_table(path, lexicon, below, faults)
     if below is None or not above.label:
         return
