@@ -85,3 +85,4 @@ def test_an_oblique_stack_is_even_but_far_from_every_axis():
 def test_a_localizer_has_slices_in_three_planes():
     plans = prescribe(body(), replace(PLAIN, trap="localizer"))
     assert {int(np.abs(plan.normal).argmax()) for plan in plans} == {0, 1, 2}
+    assert len({plan.pixel_mm for plan in plans}) == 1

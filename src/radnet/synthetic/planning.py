@@ -66,7 +66,9 @@ def _plan(body: Body, protocol: Protocol) -> Prescription:
     row, column = DIRECTIONS[protocol.view]
     size = high - low
     count = int(np.ceil(size[axis] / protocol.spacing_mm))
-    pixel_mm = round(float(np.delete(size, axis).max()) / protocol.matrix, 4)
+    # the planes of a localizer share one field of view
+    width = size.max() if protocol.trap in LOCALIZER_SLICES else np.delete(size, axis).max()
+    pixel_mm = round(float(width) / protocol.matrix, 4)
     corner = (low + high) / 2 - (row + column) * pixel_mm * (protocol.matrix - 1) / 2
     offsets = (np.arange(count) - (count - 1) / 2) * protocol.spacing_mm
     positions = corner + offsets[:, None] * np.eye(3)[axis]

@@ -40,7 +40,7 @@ class Truth:
         Modality: CT or MR.
         sequence: A word of `terms.SEQUENCES`.
         form: original or reformat.
-        view: Plane; empty when oblique, mixed or not told by the header.
+        view: Plane; empty when oblique or mixed.
         contrast: yes or no.
         coverage: Regions joined by ';', `none` for none of them, empty for localizers.
         n_slices: Distinct positions in the header.
@@ -89,7 +89,7 @@ def tell(body: Body, place: SeriesPlace, stack: Stack, path: str) -> Truth:
         Modality=place.exam.modality,
         sequence=stack.sequence,
         form="reformat" if protocol.reformat else "original",
-        view="" if protocol.trap in ("oblique", "localizer", "no_position") else _view(stack.plans[0]),
+        view="" if protocol.trap in ("oblique", "localizer") else _view(stack.plans[0]),
         contrast="yes" if stack.technique.contrast else "no",
         coverage="" if stack.sequence == "localizer" else _coverage(body, place, stack),
         n_slices=0 if geometry == "no_position" else positions,
