@@ -38,7 +38,9 @@ def test_text_is_read_in_the_words_that_were_meant(text: str, words: list[str]) 
     assert SHIPPED.words(text) == words
 
 
-@pytest.mark.parametrize("text", ["Br59", "Topogram 1.0 T20s", "B30f", "PACE", "opti320", "infused", "I70f 3"])
+@pytest.mark.parametrize(
+    "text", ["Br59", "Topogram 1.0 T20s", "B30f", "PACE", "opti320", "infused", "I70f 3"]
+)
 def test_no_piece_of_a_word_is_heard(text: str) -> None:
     heard = SHIPPED.hear(text)
 

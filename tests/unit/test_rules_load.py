@@ -9,7 +9,7 @@ import pytest
 from radnet.errors import RuleError
 from radnet.labels.rules import NO_REGION, joined, load_rules
 
-GOOD = '''
+GOOD = """
 label = "contrast"
 
 [[rule]]
@@ -18,7 +18,7 @@ value = "yes"
 tier  = "series"
 when  = { series = { says = ["zebra"] } }
 why   = "our console writes it so"
-'''
+"""
 
 
 def overlay(folder: Path, text: str, name: str = "site.toml") -> Path:
@@ -73,7 +73,9 @@ def test_a_name_stands_once(tmp_path: Path) -> None:
 
 
 def test_a_disabled_rule_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(RuleError, match=r"'disable' names the unknown rule 'agent-name'; did you mean 'agent-named'"):
+    with pytest.raises(
+        RuleError, match=r"'disable' names the unknown rule 'agent-name'; did you mean 'agent-named'"
+    ):
         load_rules([overlay(tmp_path, 'label = "contrast"\ndisable = ["agent-name"]')])
 
 
@@ -87,8 +89,12 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     [
         pytest.param("[grup.a]\nwords = []", r"unknown key 'grup'; did you mean 'group'", id="key"),
         pytest.param('[group.a]\nword = ["x"]', r"group 'a' must hold `words`", id="no words"),
-        pytest.param('[group.a]\nwords = ["?!"]', r"group 'a' holds a phrase without a word", id="no letters"),
-        pytest.param('[text]\nplace = ["SeriesDescripton"]', r"did you mean 'SeriesDescription'", id="attribute"),
+        pytest.param(
+            '[group.a]\nwords = ["?!"]', r"group 'a' holds a phrase without a word", id="no letters"
+        ),
+        pytest.param(
+            '[text]\nplace = ["SeriesDescripton"]', r"did you mean 'SeriesDescription'", id="attribute"
+        ),
     ],
 )
 def test_a_fault_of_the_lexicon_is_refused(tmp_path: Path, text: str, message: str) -> None:
