@@ -62,14 +62,26 @@ def test_the_later_row_wins_and_an_empty_value_takes_back(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("stack_id,label,value\na,sequence,t3\n", r"line 2: unknown value 't3' of sequence", id="value"),
-        pytest.param("stack_id,label,value\na,sequense,ct\n", r"unknown label 'sequense'; did you mean 'sequence'", id="label"),
-        pytest.param("stack_id,label,value\n,sequence,ct\n", r"line 2: names neither a stack_id", id="no identifier"),
-        pytest.param("stack_id,label,value\na,view,up\na,contrast,maybe\n", r"line 2.*line 3", id="all faults"),
-        pytest.param("label,value\nsequence,ct\n", r"need the columns label, value, and stack_id", id="columns"),
+        pytest.param(
+            "stack_id,label,value\na,sequence,t3\n", r"line 2: unknown value 't3' of sequence", id="value"
+        ),
+        pytest.param(
+            "stack_id,label,value\na,sequense,ct\n",
+            r"unknown label 'sequense'; did you mean 'sequence'",
+            id="label",
+        ),
+        pytest.param(
+            "stack_id,label,value\n,sequence,ct\n", r"line 2: names neither a stack_id", id="no identifier"
+        ),
+        pytest.param(
+            "stack_id,label,value\na,view,up\na,contrast,maybe\n", r"line 2.*line 3", id="all faults"
+        ),
+        pytest.param(
+            "label,value\nsequence,ct\n", r"need the columns label, value, and stack_id", id="columns"
+        ),
         pytest.param("", r"cannot be read as a CSV file of decisions", id="empty file"),
     ],
-)  # fmt: skip
+)
 def test_a_faulty_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RuleError, match=message):
         load_decisions(decisions(tmp_path, text))

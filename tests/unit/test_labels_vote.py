@@ -15,9 +15,8 @@ from radnet.labels.parse import Parser
 from radnet.labels.rules import VALUES, Rule, RuleTable
 from radnet.labels.vote import NO_VALUE, STATUSES, regions_of, vote
 
-LEXICON = Lexicon(
-    {"plus": ("yes",), "minus": ("no",)}, {}, {"any_text": ("SeriesDescription", "StudyDescription")}
-)
+TEXTS = {"any_text": ("SeriesDescription", "StudyDescription")}
+LEXICON = Lexicon({"plus": ("yes",), "minus": ("no",)}, {}, TEXTS)
 
 
 def evidence(**columns: list[Any]) -> Evidence:
@@ -122,17 +121,25 @@ def headers() -> Evidence:
     [
         pytest.param("ContrastBolusAgent", "filled", True, [True, False, False, False], id="filled"),
         pytest.param("ContrastBolusAgent", "empty", True, [False, True, False, False], id="empty"),
-        pytest.param("ContrastBolusAgent", "absent", True, [False, False, False, True], id="absent, not unreadable"),
+        pytest.param(
+            "ContrastBolusAgent", "absent", True, [False, False, False, True], id="absent, not unreadable"
+        ),
         pytest.param("ContrastBolusAgent", "filled", False, [False, True, True, True], id="not filled"),
         pytest.param("EchoTime", "empty", True, [False, False, True, False], id="empty number"),
-        pytest.param("EchoTime", "at_least", (90.0,), [True, False, False, False], id="at least, itself included"),
+        pytest.param(
+            "EchoTime", "at_least", (90.0,), [True, False, False, False], id="at least, itself included"
+        ),
         pytest.param("EchoTime", "below", (90.0,), [False, False, False, True], id="below, itself excluded"),
-        pytest.param("EchoTime", "between", (12.0, 90.0), [True, False, False, True], id="between, ends included"),
+        pytest.param(
+            "EchoTime", "between", (12.0, 90.0), [True, False, False, True], id="between, ends included"
+        ),
         pytest.param("KVP", "absent", True, [True] * 4, id="a column that is not there"),
-        pytest.param("ContrastBolusAgent", "is", ("omnipaque",), [True, False, False, False], id="whole value"),
+        pytest.param(
+            "ContrastBolusAgent", "is", ("omnipaque",), [True, False, False, False], id="whole value"
+        ),
         pytest.param("ContrastBolusAgent", "is", ("omni",), [False] * 4, id="never a part of it"),
     ],
-)  # fmt: skip
+)
 def test_absent_empty_and_unreadable_are_three_things(
     attribute: str, operator: str, argument: Any, rows: list[bool]
 ) -> None:
