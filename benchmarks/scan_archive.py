@@ -62,7 +62,7 @@ def _series(number: int) -> Dataset:
     dataset.FrameOfReferenceUID = uid.generate_uid()
     dataset.SeriesNumber = number
     _add_sequences(dataset)
-    _add_private(dataset, 25 if number % 3 else 50)
+    _add_private(dataset, 15 if number % 3 else 36)
     pixels = os.urandom(2 * SIDE * SIDE)
     dataset.PixelData = encapsulate([pixels]) if syntax.is_compressed else pixels
     dataset["PixelData"].VR = "OB" if syntax.is_compressed else "OW"

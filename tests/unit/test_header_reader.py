@@ -204,6 +204,36 @@ def test_wanted_sequences_are_read_and_others_passed(syntax: str, undefined: boo
     assert "EchoTime" not in row
 
 
+@pytest.mark.parametrize(
+    ("group", "element", "region"),
+    [(0x0009, 0x1001, None), (0x0008, 0x2218, "Brain")],
+    ids=["private", "wanted"],
+)
+def test_a_sequence_of_unknown_vr_is_implicit_inside(group: int, element: int, region: str | None) -> None:
+    undefined = 0xFFFFFFFF
+    data = _spliced(
+        GOOD,
+        struct.pack("<HH2sHI", group, element, b"UN", 0, undefined)
+        + struct.pack("<HHI", 0xFFFE, 0xE000, undefined)
+        + struct.pack("<HHI6s", 0x0008, 0x0104, 6, b"Brain ")
+        + struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0),
+    )
+    (row,) = read_instances(MemoryBlob(data), KEY)
+    assert row.get("AnatomicRegion") == region
+    assert row["pixel_offset"] == len(data) - 32
+
+
+def test_plain_files_never_need_pydicom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radnet.scan.reader.read_with_pydicom", None)
+    unknown = struct.pack("<HH2sHI", 0x0009, 0x1001, b"UN", 0, 0xFFFFFFFF)
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF) + struct.pack("<HHI2s", 0x0009, 0x1002, 2, b"ab")
+    ends = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    outer = struct.pack("<HH2sHI", 0x0009, 0x1003, b"SQ", 0, 0xFFFFFFFF) + item[:8]
+    spliced = (unknown + item + ends, outer + unknown + item + ends + ends)
+    for data in (GOOD, encoded(image(), ImplicitVRLittleEndian), *(_spliced(GOOD, more) for more in spliced)):
+        assert len(read_instances(MemoryBlob(data), KEY)) == 1
+
+
 def test_one_read_is_enough_for_an_ordinary_header() -> None:
     blob = MemoryBlob(encoded(image()) + bytes(100_000))
     read_instances(blob, KEY)
