@@ -304,6 +304,11 @@ def test_no_patients_are_refused(tmp_path):
         write_archive(tmp_path / "out", patients=0)
 
 
+def test_a_negative_seed_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="must not be negative"):
+        write_archive(tmp_path / "out", seed=-1)
+
+
 def test_progress_counts_series_up_to_all(tmp_path, monkeypatch):
     monkeypatch.setattr(archive_module, "SMALL_VISITS", archive_module.SMALL_VISITS[:1])
     monkeypatch.setattr(archive_module, "SMALL_MATRIX", 16)

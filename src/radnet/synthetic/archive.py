@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
 from radnet.errors import SourceError
+from radnet.executors import Progress, silent
 from radnet.synthetic.anatomy import make_body
 from radnet.synthetic.headers import SeriesPlace
 from radnet.synthetic.identity import person
@@ -59,7 +60,7 @@ def write_archive(
     patients: int = len(VISITS),
     seed: int = 1,
     small: bool = False,
-    progress: Callable[[int, int | None], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> ArchiveSummary:
     """Synthesise an archive.
 
@@ -71,35 +72,54 @@ def write_archive(
         progress: Called with the series written so far and in all.
 
     Raises:
-        SourceError: If the folder holds something already, or no patients are asked for.
+        SourceError: If the folder holds something already, no patients are asked for, or the seed is negative.
     """
     out = Path(out)
-    if patients < 1:
-        raise SourceError(f"--patients {patients}: must be at least 1")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SourceError(f"{out} is not an empty folder; name another, or delete it first")
+    _check(out, patients, seed)
     visits = SMALL_VISITS if small else [VISITS[index % len(VISITS)] for index in range(patients)]
     archive = out / ARCHIVE_NAME
     total = sum(len(exam.series) for visit in visits for exam in visit.exams)
     rows: list[Truth] = []
     images = 0
     for index, visit in enumerate(visits):
-        body = make_body(seed * 1000 + index, visit.sex, visit.lesion)
-        for place in _places(visit, index, seed, small):
-            parts = stacks(body, place)
-            folder = archive / _folder(place)
-            images += store(acquire(body, place, parts), folder, place.protocol.trap)
-            rows += [tell(body, place, part, _path(place)) for part in parts]
+        for count, truths in _write_patient(archive, visit, index, seed, small):
+            images += count
+            rows += truths
             progress(len({row.SeriesInstanceUID for row in rows}), total)
     odd = write_oddities(archive, _first_image(archive), person(seed, 0, visits[0].sex), seed)
-    _write_csv(
-        out / TRUTH_NAME, [field.name for field in fields(Truth)], (asdict(row).values() for row in rows)
-    )
+    columns = [field.name for field in fields(Truth)]
+    _write_csv(out / TRUTH_NAME, columns, (asdict(row).values() for row in rows))
     _write_csv(out / ODD_FILES_NAME, ["path", "kind"], odd.items())
-    kept = sum(row.keep == "yes" for row in rows)
     return ArchiveSummary(
-        archive, out / TRUTH_NAME, out / ODD_FILES_NAME, len(visits), total, len(rows), kept, images
+        archive=archive,
+        truth=out / TRUTH_NAME,
+        odd_files=out / ODD_FILES_NAME,
+        patients=len(visits),
+        series=total,
+        stacks=len(rows),
+        kept=sum(row.keep == "yes" for row in rows),
+        images=images,
     )
+
+
+def _check(out: Path, patients: int, seed: int) -> None:
+    if patients < 1:
+        raise SourceError(f"--patients {patients}: must be at least 1")
+    if seed < 0:
+        raise SourceError(f"--seed {seed}: must not be negative")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SourceError(f"{out} is not an empty folder; name another, or delete it first")
+
+
+def _write_patient(
+    archive: Path, visit: Visit, index: int, seed: int, small: bool
+) -> Iterator[tuple[int, list[Truth]]]:
+    """Write a patient's series; yield the files and the truth of each."""
+    body = make_body(seed * 1000 + index, visit.sex, visit.lesion)
+    for place in _places(visit, index, seed, small):
+        parts = stacks(body, place)
+        count = store(acquire(body, place, parts), archive / _folder(place), place.protocol.trap)
+        yield count, [tell(body, place, part, _path(place)) for part in parts]
 
 
 def _places(visit: Visit, index: int, seed: int, small: bool) -> Iterable[SeriesPlace]:

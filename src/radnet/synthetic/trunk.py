@@ -157,51 +157,50 @@ def _branch(canvas: Canvas, rng: np.random.Generator, hilum: Point, side: int) -
 
 def paint_upper_abdomen(canvas: Canvas, rng: np.random.Generator) -> None:
     """Paint the solid organs, the stomach and the great vessels."""
-    down: list[Point] = [
-        (26, 46, 480),
-        (18, spine_y(420) - 30, 420),
-        (10, spine_y(340) - 32, 340),
-        (4, spine_y(220) - 36, 225),
-    ]
-    spleen = Ellipsoid((88, 44, 372), (24, 36, 48), turn=(0, -12, -25))
-    canvas.paint(spleen, NUMBER["spleen"], _BELOW)
-    liver = (
+    canvas.paint(Ellipsoid((88, 44, 372), (24, 36, 48), turn=(0, -12, -25)), NUMBER["spleen"], _BELOW)
+    _liver(canvas, rng)
+    _stomach(canvas)
+    for side in (-1, 1):
+        _kidney(canvas, (side * 62.0, spine_y(300) + 12, 310.0 - 8 * (side < 0)), side)
+    pancreas: list[Point] = [(-35, -18, 305), (0, -24, 318), (40, 2, 338), (72, 24, 350)]
+    canvas.paint(tube(pancreas, [14, 10, 10, 8]), NUMBER["pancreas"])
+    _great_vessels(canvas)
+
+
+def _liver(canvas: Canvas, rng: np.random.Generator) -> None:
+    lobes = (
         Ellipsoid((-62, 2, 350), (56, 74, 74)),
         Ellipsoid((-78, 12, 315), (36, 50, 52)),
         Ellipsoid((-5, -38, 376), (58, 38, 32), turn=(0, 12, 0)),
     )
-    canvas.paint(liver, NUMBER["liver"], _BELOW)
+    canvas.paint(lobes, NUMBER["liver"], _BELOW)
     porta: Point = (-28.0, 0.0, 345.0)
     for _ in range(26):
         end = (rng.uniform(-110, 10), rng.uniform(-55, 60), rng.uniform(300, 410))
         canvas.paint(tube([porta, end], [4.5, 1.2]), NUMBER["liver_vessel"], (NUMBER["liver"],))
     canvas.paint(Ellipsoid((-46, -50, 302), (13, 19, 22), turn=(25, 0, 0)), NUMBER["gallbladder"])
-    _stomach(canvas)
-    for side in (-1, 1):
-        _kidney(canvas, (side * 62.0, spine_y(300) + 12, 310.0 - 8 * (side < 0)), side)
-    canvas.paint(
-        tube([(-35, -18, 305), (0, -24, 318), (40, 2, 338), (72, 24, 350)], [14, 10, 10, 8]),
-        NUMBER["pancreas"],
-    )
-    canvas.paint(tube(down, [11, 11, 10, 9]), NUMBER["artery"])
-    cava: list[Point] = [
-        (-20, -22, 440),
-        (-22, 14, 400),
-        (-24, spine_y(320) - 28, 320),
-        (-22, spine_y(220) - 32, 220),
-    ]
+
+
+def _great_vessels(canvas: Canvas) -> None:
+    """Paint aorta, vena cava, portal vein, and the vessels of the legs."""
+    aorta: list[Point] = [(26, 46, 480)]
+    aorta += [(x, spine_y(z) - y, z) for x, y, z in ((18, 30, 420), (10, 32, 340), (4, 36, 225))]
+    canvas.paint(tube(aorta, [11, 11, 10, 9]), NUMBER["artery"])
+    cava: list[Point] = [(-20, -22, 440), (-22, 14, 400)]
+    cava += [(x, spine_y(z) - y, z) for x, y, z in ((-24, 28, 320), (-22, 32, 220))]
     canvas.paint(tube(cava, [11, 12, 11, 11]), NUMBER["vein"])
     canvas.paint(tube([(-26, 2, 345), (-8, -8, 325), (60, 20, 350)], [6, 6, 4]), NUMBER["vein"])
     for side in (-1, 1):
-        leg = tube(
-            [(4 - 8 * (side < 0), 0, 222), (side * 42, 2, 170), (side * 62, -30, 105), (side * 74, -40, 20)],
-            [7, 6, 5, 5],
-        )
-        canvas.paint(leg, NUMBER["artery"])
-        vein = tube(
-            [(-12, 6, 218), (side * 46, 14, 165), (side * 56, -22, 100), (side * 64, -32, 20)], [8, 7, 6, 6]
-        )
-        canvas.paint(vein, NUMBER["vein"])
+        start = 4 - 8 * (side < 0)
+        artery: list[Point] = [
+            (start, 0, 222),
+            (side * 42, 2, 170),
+            (side * 62, -30, 105),
+            (side * 74, -40, 20),
+        ]
+        canvas.paint(tube(artery, [7, 6, 5, 5]), NUMBER["artery"])
+        vein: list[Point] = [(-12, 6, 218), (side * 46, 14, 165), (side * 56, -22, 100), (side * 64, -32, 20)]
+        canvas.paint(tube(vein, [8, 7, 6, 6]), NUMBER["vein"])
 
 
 def _kidney(canvas: Canvas, centre: Point, side: int) -> None:
