@@ -72,7 +72,7 @@ def write_archive(
         progress: Called with the series written so far and in all.
 
     Raises:
-        SourceError: If the folder holds something already, no patients are asked for, or the seed is negative.
+        SourceError: If the folder holds something already, or no patients or a negative seed are asked for.
     """
     out = Path(out)
     _check(out, patients, seed)
