@@ -113,7 +113,7 @@ def test_numbers_that_are_none_are_unreadable_not_absent() -> None:
             "Modality,SeriesDescription\nCT,Säge\n".encode("latin-1"), r"line 2 is not UTF-8", id="encoding"
         ),
         pytest.param(
-            "modality,descripton\nCT,x\n", r"no column that is a DICOM keyword", id="no known column"
+            "modality,descripton\nCT,x\n", r"no column named by a DICOM keyword", id="no known column"
         ),
         pytest.param("", r"is not a readable csv table", id="empty file"),
         pytest.param("Modality,SeriesDescription\nCT,a,b,c\n", r"is not a readable csv table", id="ragged"),
@@ -123,7 +123,7 @@ def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, text: str | byt
     with pytest.raises(TableError, match=message) as caught:
         label_file(write(tmp_path / "in.csv", text), tmp_path / "out.csv")
 
-    assert "Säge" not in str(caught.value)
+    assert not {"Säge", "descripton"} & {*str(caught.value).split()}
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -155,13 +155,11 @@ def test_hostile_texts_are_read() -> None:
 
 def test_a_collections_overlay_changes_only_that_collection(tmp_path: Path) -> None:
     (tmp_path / "view.toml").write_text(
-        'applies = { collection_id = { is = ["mine"] } }\n'
+        'applies = { collection_id = ["mine"] }\n'
         '[[rule]]\nname = "ours"\nvalue = "sagittal"\ntier = "series"\n'
         'when = { series = { says = ["zebra"] } }\nwhy = "so written there"\n'
     )
-    (tmp_path / "radnet.toml").write_text('[labels]\nrules = ["."]\n')
     rules = RadnetConfig.model_validate({"labels": {"rules": [tmp_path]}})
-    (tmp_path / "radnet.toml").unlink()
     frame = pl.DataFrame({"collection_id": ["mine", "other"], "SeriesDescription": ["zebra", "zebra"]})
 
     assert label_table(frame, rules)[0]["view"].to_list() == ["sagittal", None]

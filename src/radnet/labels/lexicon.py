@@ -81,7 +81,8 @@ class Reader:
 
     def _pattern(self, phrase: str) -> tuple[str, ...]:
         found = _PATTERN_WORD.findall(self._spelled(fold(phrase)))
-        return tuple(part for word in found for part in self._spellings.get(word, word).split())
+        meant = (part for word in found for part in self._spellings.get(word, word).split())
+        return tuple(shape(word) if "#" in word else word for word in meant)
 
     def _spelled(self, folded: str) -> str:
         if self._signs is None:

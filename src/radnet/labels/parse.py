@@ -60,7 +60,7 @@ class Parser:
         """Read a table of tests, all of which must hold.
 
         Args:
-            data: `{ Attribute = { operator = argument } }`, with `any` and `not`.
+            data: `{ Attribute = { operator = argument } }`, with `any` and `not`; a bare list means `is`.
             key: Where it stands in the rule, for faults.
 
         Returns:
@@ -78,6 +78,8 @@ class Parser:
         if name == "not":
             inner = self.condition(value, key)
             return [Never(inner)] if inner else []
+        if isinstance(value, list):
+            value = {"is": value}
         if not isinstance(value, Mapping) or not value:
             self.fault(f"'{key}' must be a table of operators, such as {{ filled = true }}")
             return []

@@ -117,8 +117,7 @@ def load_rules(overlays: Iterable[Path] = (), contrast_table: str = "contrast") 
 
     Args:
         overlays: Folders with tables of the same form; later ones win. A rule of the same name replaces,
-            `disable` names rules to drop, `applies = { collection_id = { is = [...] } }` limits both to some
-            headers.
+            `disable` names rules to drop, `applies = { collection_id = [...] }` limits both to some headers.
         contrast_table: Name of the shipped contrast table: `contrast`, or `contrast_paper` for section 2.1.3.
 
     Returns:

@@ -163,11 +163,10 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     """Keep the known columns and give them their types; what is no number is named unreadable."""
     names = [name for name in frame.columns if name in READABLE]
     if not {*names} & {*KNOWN_ATTRIBUTES}:
-        shown = ", ".join(frame.columns[:5])
         hint = nearest(frame.columns[0], KNOWN_ATTRIBUTES) if frame.columns else "it has no columns"
         raise TableError(
-            f"the table has no column that is a DICOM keyword (first columns: {shown}); {hint} "
-            "Columns such as Modality and SeriesDescription are needed"
+            "the table has no column named by a DICOM keyword, such as Modality or SeriesDescription; "
+            f"is the header line there? ({hint})"
         )
     typed = frame.select(
         pl.col(name).cast(READABLE[name], strict=False) for name in names if name not in LISTINGS
