@@ -37,7 +37,7 @@ def _outcome(data: bytes) -> list[Row] | str:
 @settings(max_examples=800, deadline=None)
 @given(data=st.data())
 def test_mutated_files_give_rows_or_reasons(data: st.DataObject) -> None:
-    mutated = bytearray(data.draw(st.sampled_from(SEEDS)))
+    mutated = bytearray(SEEDS[data.draw(st.integers(0, len(SEEDS) - 1))])
     limit = min(len(mutated), 4_000)
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(128, limit - 1))
@@ -58,7 +58,7 @@ def test_mutated_files_give_rows_or_reasons(data: st.DataObject) -> None:
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_files_cut_anywhere_give_rows_or_reasons(data: st.DataObject) -> None:
-    seed = data.draw(st.sampled_from(SEEDS))
+    seed = SEEDS[data.draw(st.integers(0, len(SEEDS) - 1))]
     outcome = _outcome(seed[: data.draw(st.integers(0, len(seed)))])
     assert outcome in STEPS if isinstance(outcome, str) else outcome
 

@@ -98,6 +98,16 @@ def test_text_of_every_character_set_is_right(character_set: str, codec: str, te
     assert _read(dataset, ExplicitVRBigEndian)["SeriesDescription"] == text
 
 
+@pytest.mark.parametrize("name", ["ISO_IR 999", "\1\0O_IR 100", "zlib", "ISO 2022 IR 9\\x"])
+def test_an_unknown_character_set_leaves_latin_text(name: str) -> None:
+    data = encoded(image(SpecificCharacterSet="ISO_IR 100", SeriesDescription="Schädel"))
+    named = name.encode().ljust(16)
+    sets = b"\x08\x00\x05\x00CS"
+    wrong = data.replace(sets + b"\x0a\x00ISO_IR 100", sets + b"\x10\x00" + named)
+    (row,) = read_instances(MemoryBlob(wrong), KEY)
+    assert row["SeriesDescription"] == "Schädel"
+
+
 def test_values_of_a_text_lose_their_padding_and_keep_the_backslash() -> None:
     data = encoded(image(ImageType=["ORIGINAL", "PRIMARY"])).replace(
         b"ORIGINAL\\PRIMARY", b"ORIG   \\ PRIM  \0"

@@ -131,7 +131,7 @@ def time_of_datetime(raw: bytes, vr: int) -> str | None:
 
 
 def localized(raw: bytes, character_sets: str) -> str | None:
-    """Read text of other character sets than Latin-1, ISO 2022 included.
+    """Read text of other character sets than Latin-1, ISO 2022 included; as Latin-1 if there is no such set.
 
     Args:
         raw: The value.
@@ -141,8 +141,11 @@ def localized(raw: bytes, character_sets: str) -> str | None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        encodings = convert_encodings(character_sets.split("\\"))
-        decoded = decode_bytes(raw, encodings, set(TEXT_DELIMITERS))
+        try:
+            encodings = convert_encodings(character_sets.split("\\"))
+            decoded = decode_bytes(raw, encodings, set(TEXT_DELIMITERS))
+        except (LookupError, ValueError):
+            decoded = raw.decode("latin-1")
     return trimmed(decoded.encode("utf-8", "replace").decode("utf-8"))
 
 
