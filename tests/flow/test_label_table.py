@@ -41,6 +41,14 @@ def test_rows_stay_in_order_and_unknown_is_empty(tmp_path: Path) -> None:
     assert summary.unknown["sequence"] == 1
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    label_file(
+        write(tmp_path / "in.csv", "\ufeffModality,SeriesDescription\nCT,CHEST\n"), tmp_path / "out.csv"
+    )
+
+    assert pl.read_csv(tmp_path / "out.csv")["sequence"].to_list() == ["ct"]
+
+
 def test_no_name_is_handed_through(tmp_path: Path) -> None:
     label_file(write(tmp_path / "in.csv", CSV), tmp_path / "out.csv")
 
