@@ -7,6 +7,7 @@ messages go to stderr; stdout holds the outcome alone.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
     from radnet.pipeline import Stage
 
 DEFAULT_CONFIG: Final = Path("radnet.toml")
+_RIGHTS: Final = "get the right to read and write there, or name another place"
+_ROOM: Final = "free some room on the disk"
+WAYS_OUT: Final = {
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: _RIGHTS,
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+}
+"""Refusals of the system that the user can mend wherever they come from, and how."""
 
 app = typer.Typer(
     name="radnet",
@@ -274,6 +285,12 @@ def main() -> None:
         app()
     except RadnetError as error:
         sys.stderr.write(f"radnet: {error}\n")
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in WAYS_OUT:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"radnet: {place}{error.strerror}; {WAYS_OUT[error.errno]}, then run again\n")
         sys.exit(2)
 
 

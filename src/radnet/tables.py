@@ -245,10 +245,21 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
     Args:
         frame: The table.
         path: Final name; its folder must exist.
+
+    Raises:
+        WorkspaceError: If the disk is full.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    frame.write_parquet(partial, compression="zstd")
-    partial.replace(path)
+    try:
+        with partial.open("wb") as handle:  # opened here, so that a refusal names the file and its cause
+            frame.write_parquet(handle, compression="zstd")
+        partial.replace(path)
+    except pl.exceptions.ComputeError as error:
+        raise WorkspaceError(
+            f"{path} could not be written to its end; free some room on the disk and run again"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def conform(frame: pl.DataFrame, columns: dict[str, pl.DataType]) -> pl.DataFrame:

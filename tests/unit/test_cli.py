@@ -97,6 +97,27 @@ def test_a_bug_is_a_traceback_and_exit_code_1(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in outcome.stderr
 
 
+@pytest.mark.parametrize(
+    ("refusal", "match"),
+    [("EACCES", "get the right"), ("EROFS", "get the right"), ("ENOSPC", "free some room")],
+)
+def test_a_refusal_of_the_system_that_can_be_mended_is_no_bug(refusal: str, match: str) -> None:
+    code = f"""
+import errno, os, sys, radnet.pipeline
+from radnet.cli import main
+def refuse(*arguments):
+    raise OSError(errno.{refusal}, os.strerror(errno.{refusal}), "work/.lock")
+radnet.pipeline.status = refuse
+sys.argv = ["radnet", "status"]
+main()
+"""
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 2
+    assert outcome.stderr.startswith("radnet: work/.lock: ")
+    assert outcome.stderr.count("\n") == 1
+    assert match in outcome.stderr
+
+
 def test_a_configuration_in_the_folder_is_used(tmp_path: Path) -> None:
     (tmp_path / "radnet.toml").write_text("[lables]\n")
     outcome = radnet("group", cwd=tmp_path)

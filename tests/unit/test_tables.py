@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import polars as pl
@@ -35,6 +36,17 @@ def test_a_table_comes_back_and_leaves_nothing_beside_it(tmp_path: Path) -> None
     assert read_table(tmp_path / "table.parquet", "scan").equals(frame)
     assert read_table(tmp_path / "table.parquet", "scan", ["size"]).columns == ["size"]
     assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
+
+
+def test_a_table_that_finds_no_room_names_the_way_out_and_leaves_nothing(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(WorkspaceError, match="free some room"):
+            write_table(pl.DataFrame({"number": range(1000)}), tmp_path / "t.parquet")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_or_damaged_table_names_the_way_out(tmp_path: Path) -> None:
