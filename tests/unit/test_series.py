@@ -201,6 +201,17 @@ def test_a_missing_scan_is_named(tmp_path: Path) -> None:
         group_series(tmp_path)
 
 
+def test_a_scan_that_ends_meanwhile_is_noticed(tmp_path: Path) -> None:
+    group(scan_of(), tmp_path)
+    path = tmp_path / "1-scan" / "instances.parquet"
+
+    def rewrite(done: int, total: int | None) -> None:
+        write_table(pl.read_parquet(path).reverse(), path)
+
+    with pytest.raises(WorkspaceError, match="was rewritten while it was grouped"):
+        group_series(tmp_path, progress=rewrite)
+
+
 def turned(view: str, degrees: float, flipped: bool) -> list[float]:
     """An orientation turned about x, y and z, its normal flipped by mirroring the columns."""
     angle = math.radians(degrees)

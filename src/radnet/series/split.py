@@ -21,6 +21,16 @@ from radnet.geometry import canonical_axes, distinct_positions
 
 Rows = NDArray[np.int64]
 
+HARD_KEYS: Final = (
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "folder",
+    "SOPClassUID",
+    "Rows",
+    "Columns",
+    "pixel_spacing",
+)
+"""Instances that differ in one of these never share a stack."""
 OVERLAP_ATTRIBUTES: Final = (
     "image_kind",
     "EchoNumbers",
@@ -54,18 +64,6 @@ class Headers:
     orientations: NDArray[np.float64]
     overlap: dict[str, NDArray[np.int64]]
     values: dict[str, list[str]]
-
-
-HARD_KEYS: Final = (
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "folder",
-    "SOPClassUID",
-    "Rows",
-    "Columns",
-    "pixel_spacing",
-)
-"""Instances that differ in one of these never share a stack."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,32 +5,32 @@ A stack's identifier depends on what it is, never on where its files lie or in w
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from radnet import __version__
 from radnet.config import RadnetConfig, SeriesConfig
+from radnet.errors import WorkspaceError
 from radnet.executors import Progress, silent
+from radnet.series.identifiers import acquisition_group, stack_id
 from radnet.series.order import Ordered, order_stack
 from radnet.series.split import (
     HARD_KEYS,
     OVERLAP_ATTRIBUTES,
     Headers,
+    Rows,
     read_headers,
     split_series,
     with_hard_keys,
 )
 from radnet.tables import (
     INSTANCE_COLUMNS,
-    SERIES_ATTRIBUTES,
     SLICE_COLUMNS,
     STACK_COLUMNS,
     conform,
@@ -59,7 +59,8 @@ _GROUPING_COLUMNS: Final = sorted(
         "SOPInstanceUID",
     }
 )
-_ID_DIGITS: Final = 16
+_SUMMED: Final = ("path", "AcquisitionTime", "AcquisitionNumber")
+"""What is asked of all slices of a stack; of its other attributes the first slice speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +95,31 @@ def group_series(
         progress: Called with instances done.
 
     Raises:
-        WorkspaceError: If the instance table is missing or another process writes the stacks.
+        WorkspaceError: If the instance table is missing, a scan rewrites it meanwhile, or another process
+            writes the stacks.
     """
     workspace = Workspace(work)
     path = workspace.root / INSTANCES
+    read = inputs(workspace, config)
     instances = read_table(path, "scan", _GROUPING_COLUMNS)
     with workspace.lock(FOLDER):
         folder = workspace.folder(FOLDER)
         stacks, slices = _group(instances, path, config.series, progress)
+        if inputs(workspace, config) != read:  # rows were looked up by number in another table
+            raise WorkspaceError(f"{path} was rewritten while it was grouped; run `radnet group` again")
         write_table(stacks, folder / OUTPUTS[0])
         write_table(slices, folder / OUTPUTS[1])
         workspace.write_record(
             "series",
             FOLDER,
             config.model_dump(mode="json", include={"series"}),
-            inputs(workspace, config),
+            read,
             OUTPUTS,
             __version__,
         )
     return GroupSummary(
         n_instances=len(instances),
-        n_series=stacks["SeriesInstanceUID"].n_unique(),
+        n_series=stacks.select("StudyInstanceUID", "SeriesInstanceUID").n_unique(),
         n_stacks=len(stacks),
         geometry=dict(sorted(Counter(stacks["geometry"]).items())),
         series=folder / OUTPUTS[0],
@@ -134,18 +139,13 @@ def _group(
     keyed = with_hard_keys(instances)
     headers = read_headers(keyed)
     found = list(_stacks(headers, keyed, config, progress))
-    ordered = [stack for stack, _ in found]
+    ordered, keys = [stack for stack, _ in found], [key for _, key in found]
     rows = np.concatenate([stack.rows for stack in ordered]) if ordered else np.empty(0, np.int64)
     lengths = [len(stack.rows) for stack in ordered]
     firsts = np.array([stack.rows[0] for stack in ordered], np.int64)
-    measured = pl.DataFrame(
-        [_measures(stack, key) for stack, key in found],
-        schema={name: STACK_COLUMNS[name] for name in _MEASURED},
-        orient="row",
-    )
     summed = _sums(path, rows, np.repeat(np.arange(len(ordered)), lengths))
-    stacks = _attributes(path, firsts).hstack(measured).hstack(summed)
-    stacks = stacks.with_columns(_stack_id()).with_columns(_acquisition_group())
+    stacks = _attributes(path, firsts).hstack(_measures(ordered, keys)).hstack(summed)
+    stacks = stacks.with_columns(stack_id()).with_columns(acquisition_group())
     slices = pl.DataFrame(
         {
             "stack_id": np.repeat(stacks["stack_id"].to_numpy(), lengths) if ordered else [],
@@ -185,68 +185,35 @@ def _stacks(
     progress(len(keyed), len(keyed))
 
 
-_MEASURED: Final = (
-    "split_key",
-    "n_instances",
-    "n_slices",
-    "n_times",
-    "geometry",
-    "slice_spacing_mm",
-    "extent_mm",
-    "orientation",
-    "nearest_view",
-    "tilt_deg",
-    "shear_deg",
-)
+def _measures(ordered: list[Ordered], keys: list[str]) -> pl.DataFrame:
+    columns = {
+        "split_key": keys,
+        "n_instances": [len(stack.rows) for stack in ordered],
+        "n_slices": [stack.n_slices for stack in ordered],
+        "n_times": [int(np.bincount(stack.slices).max()) for stack in ordered],
+        "geometry": [stack.geometry for stack in ordered],
+        "slice_spacing_mm": [stack.spacing_mm for stack in ordered],
+        "extent_mm": [stack.extent_mm for stack in ordered],
+        "orientation": [
+            None if stack.orientation is None else stack.orientation.tolist() for stack in ordered
+        ],
+        "nearest_view": [stack.nearest_view for stack in ordered],
+        "tilt_deg": [stack.tilt_deg for stack in ordered],
+        "shear_deg": [stack.shear_deg for stack in ordered],
+    }
+    return pl.DataFrame(columns, schema={name: STACK_COLUMNS[name] for name in columns})
 
 
-def _measures(stack: Ordered, key: str) -> tuple[Any, ...]:
-    return (
-        key,
-        len(stack.rows),
-        stack.n_slices,
-        int(np.bincount(stack.slices).max()),
-        stack.geometry,
-        stack.spacing_mm,
-        stack.extent_mm,
-        None if stack.orientation is None else stack.orientation.tolist(),
-        stack.nearest_view,
-        stack.tilt_deg,
-        stack.shear_deg,
-    )
-
-
-def _attributes(path: Path, firsts: NDArray[np.int64]) -> pl.DataFrame:
+def _attributes(path: Path, firsts: Rows) -> pl.DataFrame:
     """Read, for each stack, the header attributes of its first slice."""
-    names = [name for name in STACK_COLUMNS if name in SERIES_ATTRIBUTES or name in _FIRST_SLICE]
+    names = [name for name in STACK_COLUMNS if name in INSTANCE_COLUMNS and name != "AcquisitionTime"]
     return _picked(path, names, firsts, np.arange(len(firsts))).sort("stack").drop("stack").collect()
 
 
-_FIRST_SLICE: Final = frozenset(
-    (
-        "source",
-        "path",
-        "patient",
-        "StudyInstanceUID",
-        "SeriesInstanceUID",
-        "FrameOfReferenceUID",
-        "SOPClassUID",
-        "TransferSyntaxUID",
-        "Rows",
-        "Columns",
-        "PixelSpacing",
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "empty_attributes",
-        "unreadable_attributes",
-    )
-)
-
-
-def _sums(path: Path, rows: NDArray[np.int64], stack: NDArray[np.int64]) -> pl.DataFrame:
+def _sums(path: Path, rows: Rows, stack: Rows) -> pl.DataFrame:
     """Count the files of each stack and find the first acquisition time and number in it."""
     return (
-        _picked(path, ["path", "AcquisitionTime", "AcquisitionNumber"], rows, stack)
+        _picked(path, _SUMMED, rows, stack)
         .group_by("stack")
         .agg(
             pl.col("path").n_unique().cast(pl.Int64).alias("n_files"),
@@ -259,37 +226,8 @@ def _sums(path: Path, rows: NDArray[np.int64], stack: NDArray[np.int64]) -> pl.D
     )
 
 
-def _picked(path: Path, names: list[str], rows: NDArray[np.int64], stack: NDArray[np.int64]) -> pl.LazyFrame:
+def _picked(path: Path, names: Sequence[str], rows: Rows, stack: Rows) -> pl.LazyFrame:
     """Read columns of single rows, with the number of the stack that each belongs to."""
     wanted = pl.LazyFrame({"row": rows, "stack": stack}).cast({"row": pl.get_index_type()})
     table = pl.scan_parquet(path).select(names).with_row_index("row")
     return table.join(wanted, on="row", how="inner").drop("row")
-
-
-def _hashed(parts: Sequence[pl.Expr]) -> pl.Expr:
-    text = pl.concat_str([part.fill_null("") for part in parts], separator="|")
-    return text.map_elements(
-        lambda key: hashlib.sha256(key.encode()).hexdigest()[:_ID_DIGITS], return_dtype=pl.String
-    )
-
-
-def _stack_id() -> pl.Expr:
-    """Hash what a stack is; stacks that are alike in all of it (wiped identifiers) are numbered by path."""
-    what = ("StudyInstanceUID", "SeriesInstanceUID", "split_key")
-    number = pl.col("path").rank("ordinal").over(what)
-    repeated = pl.when(number > 1).then(pl.format("#{}", number)).otherwise(pl.lit(""))
-    return _hashed([*map(pl.col, what[:-1]), pl.col("split_key") + repeated]).alias("stack_id")
-
-
-def _acquisition_group() -> pl.Expr:
-    """Give all reconstructions of one acquisition (kernels, energies, phases, echoes) one key.
-
-    They share the frame of reference and, in CT, the acquisition's number; in MR, where that number is often
-    1 for every series, the time at which it began. Without these a series stands alone.
-    """
-    is_ct = pl.col("Modality") == "CT"
-    moment = pl.when(is_ct).then(pl.col("AcquisitionNumber").cast(pl.String)).otherwise("AcquisitionTime")
-    known = (pl.col("FrameOfReferenceUID") != "") & (moment != "")
-    own = pl.when(pl.col("SeriesInstanceUID") != "").then("SeriesInstanceUID").otherwise("stack_id")
-    key = pl.when(known).then(pl.col("FrameOfReferenceUID") + "|" + moment).otherwise(own)
-    return _hashed([pl.col("StudyInstanceUID"), pl.col("Modality"), key]).alias("acquisition_group")
