@@ -9,23 +9,54 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from radnet.errors import ConfigError
 from radnet.terms import GEOMETRIES, PAPER_SEQUENCES, SEQUENCES
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 Policy = Literal["default", "paper"]
 Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Percentile = Annotated[float, Field(ge=0, le=100)]
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """Name the known word nearest to one that is not, or all that are known."""
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+
+
+def _words_of(known: tuple[str, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """Make the check that all words of a tuple are known."""
+
+    def check(words: tuple[str, ...]) -> tuple[str, ...]:
+        faults = [f"unknown word '{word}'; {_nearest(word, known)}" for word in words if word not in known]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return words
+
+    return check
+
+
+def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
+    low, high = limits
+    if low >= high:
+        raise ValueError(f"{low:g} must be below {high:g}")
+    return limits
 
 
 class _Table(BaseModel):
     """A table of the file: frozen, strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ScanConfig(_Table):
@@ -56,9 +87,9 @@ class LabelsConfig(_Table):
     """Folders of rule tables that overlay the shipped ones."""
     decisions: Path | None = None
     """CSV file of people's decisions; append-only, wins over every rule."""
-    keep_sequences: tuple[str, ...] = PAPER_SEQUENCES
+    keep_sequences: Annotated[tuple[str, ...], AfterValidator(_words_of(SEQUENCES))] = PAPER_SEQUENCES
     """Sequence words that are kept; the others leave as `excluded_sequence`."""
-    keep_geometries: tuple[str, ...] = ("uniform",)
+    keep_geometries: Annotated[tuple[str, ...], AfterValidator(_words_of(GEOMETRIES))] = ("uniform",)
     """Geometry verdicts that are kept."""
     keep_reformats: bool = True
     """Whether reformatted stacks (form `reformat`) are kept."""
@@ -68,7 +99,7 @@ class LabelsConfig(_Table):
     """Largest angle of the normal to its nearest axis before a stack is oblique."""
     require_description: bool = False
     """Whether a stack without SeriesDescription is excluded."""
-    min_slices: Annotated[int, Field(ge=1)] = 16
+    min_slices: Count = 16
     """Fewest slices (section 2.1.5)."""
     max_effective_spacing_mm: Positive = 15.0
     """Largest slice spacing after the resize to the target shape (section 2.1.5)."""
@@ -80,24 +111,17 @@ class LabelsConfig(_Table):
 class VolumesConfig(_Table):
     """From stacks to arrays."""
 
-    shape: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (
-        48,
-        192,
-        192,
-    )
+    shape: tuple[Count, Count, Count] = (48, 192, 192)
     """Slices, rows and columns of a volume."""
     intensity: Literal["windows", "min_max"] = "windows"
     """`windows`: CT by ct_window, MR by mr_percentiles; `min_max`: the paper's way (section 2.1.5)."""
-    ct_window: tuple[float, float] = (-1000.0, 1000.0)
+    ct_window: Annotated[tuple[float, float], AfterValidator(_ascending)] = (-1000.0, 1000.0)
     """HU that become grey levels 0 and 255."""
-    mr_percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = (
-        0.5,
-        99.5,
-    )
+    mr_percentiles: Annotated[tuple[Percentile, Percentile], AfterValidator(_ascending)] = (0.5, 99.5)
     """Percentiles of the resized volume that become grey levels 0 and 255."""
     compression: Literal["none", "zstd"] = "none"
     """`none` can be memory-mapped; `zstd` takes about 0.4 of the room."""
-    shard_volumes: Annotated[int, Field(ge=1)] = 64
+    shard_volumes: Count = 64
     """Volumes in one shard file."""
 
 
@@ -106,7 +130,7 @@ class ReportConfig(_Table):
 
     min_patients_for_text: Annotated[int, Field(ge=3)] = 3
     """A free text is shown only when at least this many patients share it."""
-    montage_examples: Annotated[int, Field(ge=1)] = 1
+    montage_examples: Count = 1
     """Volumes shown for each combination of labels."""
 
 
@@ -121,7 +145,7 @@ class RadnetConfig(_Table):
     report: ReportConfig = ReportConfig()
 
 
-POLICIES: Final[dict[Policy, dict[str, dict[str, Any]]]] = {
+POLICIES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "default": {},
     "paper": {
         "labels": {
@@ -154,16 +178,13 @@ def load_config(
     name = str(path) if path else "configuration"
     given = _read(path) if path else {}
     chosen = policy or given.get("policy", "default")
-    if chosen not in POLICIES:
-        raise ConfigError(f"{name}: policy is {chosen!r}; it must be one of {', '.join(POLICIES)}")
-    merged = _merge(_merge(POLICIES[chosen], given), {**(changes or {}), "policy": chosen})
+    # an unknown policy is refused below, with all other faults
+    defaults = POLICIES.get(chosen, {}) if isinstance(chosen, str) else {}
+    merged = _merge(_merge(defaults, given), {**(changes or {}), "policy": chosen})
     try:
         config = RadnetConfig.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_sentence(name, error)) from None
-    faults = _faults(config)
-    if faults:
-        raise ConfigError(f"{name}: " + "; ".join(faults))
+        raise ConfigError(f"{name}: " + "; ".join(map(_fault, error.errors()))) from None
     return _rooted(config, path.resolve().parent) if path else config
 
 
@@ -185,43 +206,26 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _sentence(name: str, error: ValidationError) -> str:
-    return f"{name}: " + "; ".join(_fault(item["loc"], item["type"], item["msg"]) for item in error.errors())
+def _fault(error: ErrorDetails) -> str:
+    """Say which key is wrong, and what it may be."""
+    location, kind, message = error["loc"], error["type"], error["msg"]
+    key = ".".join(map(str, location))
+    if kind == "extra_forbidden":
+        return f"unknown key '{key}'; {_nearest(str(location[-1]), _model_at(location[:-1]).model_fields)}"
+    if kind == "value_error":
+        return f"{key}: {error['ctx']['error']}"
+    if kind == "literal_error":
+        return f"{key} is {error['input']!r}; it must be {error['ctx']['expected']}"
+    return f"{key}: {message[0].lower()}{message[1:]}"
 
 
-def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(str(part) for part in location)
-    if kind != "extra_forbidden":
-        return f"{key}: {message[0].lower()}{message[1:]}"
+def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
     model: type[BaseModel] = RadnetConfig
-    for part in location[:-1]:
+    for part in location:
         annotation = model.model_fields[str(part)].annotation
         assert isinstance(annotation, type)
         model = annotation
-    near = difflib.get_close_matches(str(location[-1]), list(model.model_fields), n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(model.model_fields)}"
-    return f"unknown key '{key}'; {hint}"
-
-
-def _faults(config: RadnetConfig) -> list[str]:
-    """What single fields cannot know about themselves."""
-    faults = []
-    for key, words, known in (
-        ("labels.keep_sequences", config.labels.keep_sequences, SEQUENCES),
-        ("labels.keep_geometries", config.labels.keep_geometries, GEOMETRIES),
-    ):
-        for word in words:
-            if word not in known:
-                near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-                hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-                faults.append(f"{key}: unknown word '{word}'; {hint}")
-    for key, (low, high) in (
-        ("volumes.ct_window", config.volumes.ct_window),
-        ("volumes.mr_percentiles", config.volumes.mr_percentiles),
-    ):
-        if low >= high:
-            faults.append(f"{key}: {low:g} must be below {high:g}")
-    return faults
+    return model
 
 
 def _rooted(config: RadnetConfig, folder: Path) -> RadnetConfig:

@@ -42,7 +42,8 @@ def test_the_file_wins_over_the_policy_and_changes_win_over_the_file(tmp_path: P
 
 
 def test_all_faults_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> None:
-    path = written(tmp_path, "[label]\n[labels]\nmin_slice = 3\nmin_slices = 0\n[volumes]\nshape = [1, 2]\n")
+    text = "policy = 'papers'\n[label]\n[labels]\nmin_slice = 3\nmin_slices = 0\nkeep_sequences = ['t1_sa']\n"
+    path = written(tmp_path, text + "[volumes]\nshape = [1, 2]\nct_window = [200, -100]\n")
     with pytest.raises(ConfigError) as fault:
         load_config(path)
     message = str(fault.value)
@@ -51,20 +52,40 @@ def test_all_faults_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> Non
     assert "unknown key 'labels.min_slice'; did you mean 'min_slices'?" in message
     assert "labels.min_slices: input should be greater than or equal to 1" in message
     assert "volumes.shape" in message
+    assert "policy is 'papers'" in message
+    assert "labels.keep_sequences: unknown word 't1_sa'" in message
+    assert "volumes.ct_window: 200 must be below -100" in message
 
 
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("policy = 'papers'", "policy is 'papers'; it must be one of default, paper"),
+        ("policy = 'papers'", "policy is 'papers'; it must be 'default' or 'paper'"),
         ("[labels]\nkeep_sequences = ['t1_sa']", "unknown word 't1_sa'; did you mean 't1_se'"),
         ("[labels]\nkeep_geometries = ['unifrom']", "did you mean 'uniform'"),
         ("[volumes]\nct_window = [200, -100]", "volumes.ct_window: 200 must be below -100"),
+        ("policy = ['paper']", "policy is .*; it must be 'default' or 'paper'"),
+        (
+            "[series]\nspacing_tolerance_mm = inf",
+            "series.spacing_tolerance_mm: input should be a finite number",
+        ),
+        ("[volumes]\nct_window = [nan, 0.0]", "volumes.ct_window.0: input should be a finite number"),
         ("[labels\n", "is not TOML"),
         ("[scan]\nchunk_files = 'many'", "scan.chunk_files: input should be a valid integer"),
         ("labels = 3", "labels: "),
     ],
-    ids=["policy", "sequence", "geometry", "window", "syntax", "type", "table"],
+    ids=[
+        "policy",
+        "sequence",
+        "geometry",
+        "window",
+        "policies",
+        "endless",
+        "no number",
+        "syntax",
+        "type",
+        "table",
+    ],
 )
 def test_bad_values_are_refused(text: str, match: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=match):
