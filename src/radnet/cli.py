@@ -6,23 +6,19 @@ messages go to stderr; stdout holds the outcome alone.
 
 from __future__ import annotations
 
-import dataclasses
 import errno
-import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
 from radnet.errors import RadnetError
 
 if TYPE_CHECKING:
     from radnet.config import RadnetConfig
-    from radnet.executors import Progress, Shard, Workers
-    from radnet.pipeline import Stage
+    from radnet.executors import Shard, Workers
 
 DEFAULT_CONFIG: Final = Path("radnet.toml")
 _RIGHTS: Final = "get the right to read and write there, or name another place"
@@ -53,6 +49,10 @@ Config = Annotated[
 Policy = Annotated[
     str | None, typer.Option(help="Set of defaults: default, or paper for the way of 3D-RADNet section 2.1.")
 ]
+Rules = Annotated[
+    list[Path] | None,
+    typer.Option("--rules", help="Folder of rule tables over the shipped ones; may be repeated."),
+]
 ExecutorName = Annotated[
     str, typer.Option("--executor", help="Where work runs: serial, processes or dask://host:port.")
 ]
@@ -71,6 +71,7 @@ def run(
     work: Work = Path("work"),
     config: Config = None,
     policy: Policy = None,
+    rules: Rules = None,
     executor: ExecutorName = "processes",
     workers: WorkerCount = None,
     shard: ShardText = None,
@@ -89,16 +90,22 @@ def run(
 
     find_stage(until)
     outcome = {}
-    with _progress() as bar:
+    with progress_bars() as bar:
         steps = run_pipeline(
-            sources, work, _config(config, policy), _workers(executor, workers), _shard(shard), until, bar
+            sources,
+            work,
+            _config(config, policy, rules),
+            _workers(executor, workers),
+            _shard(shard),
+            until,
+            bar,
         )
         for stage, summary in steps:
             outcome[stage.name] = summary
             if not as_json:
-                _say(stage, summary)
+                print_stage(stage, summary)
     if as_json:
-        _print_json({name: _plain(summary) for name, summary in outcome.items()})
+        print_json(outcome)
 
 
 @app.command()
@@ -152,6 +159,7 @@ def label(
     work: Work = Path("work"),
     config: Config = None,
     policy: Policy = None,
+    rules: Rules = None,
     executor: ExecutorName = "processes",
     workers: WorkerCount = None,
     shard: ShardText = None,
@@ -162,7 +170,7 @@ def label(
     Examples: radnet label --work work; radnet label pacs-export.csv --out labels.csv
     """
     _whole("label", executor, workers, shard)
-    settings = _config(config, policy)
+    settings = _config(config, policy, rules)
     if table is None and out is None:
         _run_stage("labels", as_json, work, settings)
         return
@@ -170,9 +178,9 @@ def label(
         raise typer.BadParameter("TABLE and --out go together: radnet label TABLE.csv --out labels.csv")
     from radnet.labels.table import label_file
 
-    with _progress() as bar:
+    with progress_bars() as bar:
         summary = label_file(table, out, settings, progress=bar("label"))
-    _print_outcome(summary, as_json)
+    print_outcome(summary, as_json)
 
 
 @app.command()
@@ -197,6 +205,7 @@ def report(
     work: Work = Path("work"),
     config: Config = None,
     policy: Policy = None,
+    rules: Rules = None,
     executor: ExecutorName = "processes",
     workers: WorkerCount = None,
     shard: ShardText = None,
@@ -207,12 +216,16 @@ def report(
     Example: radnet report --work work
     """
     _whole("report", executor, workers, shard)
-    _run_stage("report", as_json, work, _config(config, policy))
+    _run_stage("report", as_json, work, _config(config, policy, rules))
 
 
 @app.command()
 def status(
-    work: Work = Path("work"), config: Config = None, policy: Policy = None, as_json: Json = False
+    work: Work = Path("work"),
+    config: Config = None,
+    policy: Policy = None,
+    rules: Rules = None,
+    as_json: Json = False,
 ) -> None:
     """Say what is there, what is stale and why.
 
@@ -220,18 +233,11 @@ def status(
     """
     from radnet import pipeline
 
-    found = pipeline.status(work, _config(config, policy))
+    found = pipeline.status(work, _config(config, policy, rules))
     if as_json:
-        _print_json([dataclasses.asdict(stage) for stage in found])
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table("stage", "command", "state", "made", "why", box=None, pad_edge=False)
-    for stage in found:
-        made = (stage.made or "").replace("T", " ").removesuffix("+00:00")
-        shown.add_row(stage.folder, f"radnet {stage.verb}", stage.state, made, "; ".join(stage.why))
-    Console().print(shown)
+        print_json(found)
+    else:
+        print_status(found)
 
 
 @app.command()
@@ -242,6 +248,7 @@ def explain(
     work: Work = Path("work"),
     config: Config = None,
     policy: Policy = None,
+    rules: Rules = None,
     as_json: Json = False,
 ) -> None:
     """Explain the labels of a stack: attributes, votes, rules, decision, and what would change it.
@@ -253,9 +260,9 @@ def explain(
     from radnet.labels.explain import explain as explain_stack
     from radnet.labels.explain import render
 
-    found = explain_stack(work, uid, _config(config, policy))
+    found = explain_stack(work, uid, _config(config, policy, rules))
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         typer.echo(render(found))
 
@@ -274,9 +281,9 @@ def synthesize(
     """
     from radnet.synthetic.archive import write_archive
 
-    with _progress() as bar:
+    with progress_bars() as bar:
         summary = write_archive(out, patients=patients, seed=seed, small=small, progress=bar("synthesize"))
-    _print_outcome(summary, as_json)
+    print_outcome(summary, as_json)
 
 
 def main() -> None:
@@ -298,17 +305,21 @@ def _run_stage(name: str, as_json: bool, *arguments: Any) -> None:
     from radnet.pipeline import find_stage
 
     stage = find_stage(name)
-    with _progress() as bar:
+    with progress_bars() as bar:
         summary = stage.load()(*arguments, progress=bar(stage))
-    _print_outcome(summary, as_json)
+    print_outcome(summary, as_json)
 
 
-def _config(path: Path | None, policy: str | None) -> RadnetConfig:
+def _config(path: Path | None, policy: str | None, rules: list[Path] | None = None) -> RadnetConfig:
     from radnet.config import load_config
 
     if path is None and DEFAULT_CONFIG.exists():
         path = DEFAULT_CONFIG
-    return load_config(path, policy)  # type: ignore[arg-type]  # an unknown policy is refused there
+    config = load_config(path, policy)  # type: ignore[arg-type]  # an unknown policy is refused there
+    if not rules:
+        return config
+    folders = (*config.labels.rules, *(folder.resolve() for folder in rules))
+    return config.model_copy(update={"labels": config.labels.model_copy(update={"rules": folders})})
 
 
 def _workers(executor: str, count: int | None) -> Workers:
@@ -328,52 +339,3 @@ def _whole(verb: str, executor: str, count: int | None, shard: str | None) -> No
     _workers(executor, count)
     if _shard(shard).count > 1:
         raise RadnetError(f"radnet {verb} needs the whole archive; run it once, without --shard")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[Stage | str], Progress]]:
-    """Show a bar a stage on stderr when that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-
-        def start(stage: Stage | str) -> Callable[[int, int | None], None]:
-            task = bars.add_task(stage if isinstance(stage, str) else stage.verb, total=None)
-            return lambda done, total: bars.update(task, completed=done, total=total)
-
-        yield start
-
-
-def _print_outcome(summary: Any, as_json: bool) -> None:
-    if as_json:
-        _print_json(_plain(summary))
-    else:
-        typer.echo("\n".join(_lines(_plain(summary))))
-
-
-def _say(stage: Stage, summary: Any) -> None:
-    typer.echo(f"{stage.folder}: " + ("fresh, left as it is" if summary is None else ""))
-    if summary is not None:
-        typer.echo("\n".join(f"  {line}" for line in _lines(_plain(summary))))
-
-
-def _plain(summary: Any) -> Any:
-    return dataclasses.asdict(summary) if dataclasses.is_dataclass(summary) else summary  # type: ignore[arg-type]
-
-
-def _lines(summary: dict[str, Any]) -> Iterator[str]:
-    """Write counts and paths one a line, and counts by name as `name 3, other 5`."""
-    for key, value in summary.items():
-        if isinstance(value, dict):
-            shown = ", ".join(f"{name} {count}" for name, count in value.items())
-        else:
-            shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-        if shown:
-            yield f"{key.replace('_', ' ').removeprefix('n '):<14} {shown}"
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, default=str))

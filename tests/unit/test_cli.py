@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -128,3 +129,26 @@ def test_a_configuration_in_the_folder_is_used(tmp_path: Path) -> None:
 def test_status_of_an_empty_workspace_is_json(tmp_path: Path) -> None:
     outcome = radnet("status", "--work", str(tmp_path), "--json")
     assert [stage["state"] for stage in json.loads(outcome.stdout)] == ["missing"] * len(STAGES)
+
+
+def test_rules_given_on_the_command_line_lie_over_the_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    rule = 'name = "ours"\nvalue = "stir"\ntier = "series"\nwhen = { series = { says = ["zorgblatt"] } }\n'
+    rule += 'why = "a house word"\ncases = { stir = ["zorgblatt"] }\n'
+    (tmp_path / "site" / "sequence.toml").write_text(f'label = "sequence"\n[[rule]]\n{rule}')
+    (tmp_path / "table.csv").write_text("Modality,SeriesDescription\nMR,zorgblatt\n")
+    label = ["label", "table.csv", "--out", "labels.csv"]
+    for options, expected in ([], ""), (["--rules", "site"], "stir"):
+        assert radnet(*label, *options, cwd=tmp_path).returncode == 0
+        with (tmp_path / "labels.csv").open() as table:
+            assert [row["sequence"] for row in csv.DictReader(table)] == [expected]
+
+
+def test_a_faulty_rule_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sequence.toml").write_text('label = "sequence"\n[[rule]]\nnam = "x"\n')
+    (tmp_path / "table.csv").write_text("Modality\nMR\n")
+    outcome = radnet("label", "table.csv", "--out", "labels.csv", "--rules", "site", cwd=tmp_path)
+    assert outcome.returncode == 2
+    assert "sequence.toml" in outcome.stderr
+    assert "did you mean 'name'?" in outcome.stderr
