@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from radnet import __version__
 from radnet.config import RadnetConfig
 from radnet.errors import RadnetError, SourceError, WorkspaceError
 from radnet.executors import Progress, Shard, Workers, silent
@@ -202,6 +203,7 @@ def _state(stage: Stage, workspace: Workspace, config: RadnetConfig) -> StageSta
         hint = ("begun and not ended; the same command goes on where it stopped",)
         return StageStatus(stage.name, stage.verb, stage.folder, state, hint if begun else (), None, None)
     why = (
+        *([f"made by RADNet {record.version}"] if record.version != __version__ else []),
         *_changed_outputs(record, workspace.root / stage.folder),
         *_changed_inputs(record, stage, workspace, config),
         *_changed_config(record.config, config.model_dump(mode="json")),
