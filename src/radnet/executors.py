@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import resource
 import sys
 import threading
@@ -43,6 +44,7 @@ Result = TypeVar("Result")
 IN_FLIGHT_PER_WORKER: Final = 3
 """Chunks handed out ahead, so that no worker waits and a million-file list is never pickled at once."""
 DASK_PREFIX: Final = "dask://"
+KINDS: Final = re.compile(rf"processes|serial|{DASK_PREFIX}\S+:\d+")
 DASK_SECONDS: Final = 10
 """How long a Dask scheduler may take to answer."""
 POLL_SECONDS: Final = 1.0
@@ -119,7 +121,7 @@ class Workers:
         Raises:
             ExecutorError: If the kind is unknown or the count below one.
         """
-        if self.kind not in ("processes", "serial") and not self.kind.startswith(DASK_PREFIX):
+        if not KINDS.fullmatch(self.kind):
             raise ExecutorError(
                 f"--executor {self.kind}: unknown; it must be processes, serial or dask://host:port"
             )

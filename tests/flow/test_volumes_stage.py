@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +315,20 @@ def test_lost_shard_is_built_again(work: Path, reference: dict[str, str]) -> Non
     next((work / "4-volumes").glob("*.npy")).unlink()
     assert build_volumes(work, config(), SERIAL).n_built in (3, 4)
     assert digests(work) == reference
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, partial(os.truncate, length=5000)], ids=["lost", "cut"])
+def test_harmed_shard_makes_the_stage_stale_until_it_is_built_again(
+    harm: Callable[[Path], None], work: Path
+) -> None:
+    workspace = Workspace(work)
+    build_volumes(work, config(), SERIAL)
+    harm(next((work / "4-volumes").glob("*.npy")))
+    record = workspace.read_record("4-volumes")
+    assert record is not None
+    assert record.inputs != inputs(workspace, config())
+    build_volumes(work, config(), SERIAL)
+    assert workspace.read_record("4-volumes").inputs == inputs(workspace, config())  # type: ignore[union-attr]
 
 
 def test_damaged_slice_costs_its_stack_alone(tmp_path: Path) -> None:

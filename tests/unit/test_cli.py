@@ -70,6 +70,7 @@ def test_an_unknown_public_name_is_refused() -> None:
         (["group", "--policy", "papers"], "policy is 'papers'"),
         (["group", "--config", "absent.toml"], "absent.toml: cannot be read"),
         (["group", "--executor", "threads"], "must be processes, serial or dask"),
+        (["group", "--executor", "dask://machine"], "dask://host:port"),
         (["group", "--workers", "0"], "must be at least 1"),
         (["group", "--shard", "0/3"], "needs the whole archive"),
         (["build", "--shard", "3/3"], "i/N with 0 <= i < N"),

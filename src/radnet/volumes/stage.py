@@ -7,6 +7,7 @@ or has failed merges everything into shards and writes the index.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +21,14 @@ from radnet.volumes.build import Failed, Packed, build_chunk
 from radnet.volumes.merge import FAILURES_NAME, merge_parts, stored_rows
 from radnet.volumes.parts import Parts
 from radnet.volumes.plan import VERBS, Plan, StackTask
+from radnet.volumes.shards import SUFFIXES
 from radnet.volumes.store import INDEX_NAME
 from radnet.workspace import Workspace, digest_file
 
 FOLDER: Final = "4-volumes"
 PARTS_FOLDER: Final = f"{FOLDER}/parts"
+SHARDS: Final = f"{FOLDER}/shards"
+"""Name by which the record speaks of all shard files together."""
 CHUNK_STACKS: Final = 2
 """Stacks that a worker takes at a time; each is a second of work or less, and 2 MB to hand back."""
 
@@ -93,9 +97,20 @@ def build_volumes(
 
 
 def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
-    """Digest what building reads, as far as it is there."""
+    """Digest what building reads, as far as it is there: tables, and the shards that it takes over.
+
+    Shards are told by name and size, so that a lost or cut one is seen without reading them all;
+    `VolumeStore.verify` reads them.
+    """
     paths = {name: workspace.root / name for name in VERBS}
-    return {name: digest_file(path) for name, path in paths.items() if path.exists()}
+    tables = {name: digest_file(path) for name, path in paths.items() if path.exists()}
+    return {**tables, SHARDS: _shards_digest(workspace.root / FOLDER)}
+
+
+def _shards_digest(folder: Path) -> str:
+    suffixes = SUFFIXES.values()
+    sizes = sorted((path.name, path.stat().st_size) for path in folder.glob("*") if path.suffix in suffixes)
+    return hashlib.sha256(repr(sizes).encode()).hexdigest()
 
 
 def _finished(folder: Path, parts: Parts, plan: Plan) -> set[str]:
@@ -133,7 +148,7 @@ def _merge(workspace: Workspace, plan: Plan, parts: Parts, config: RadnetConfig,
                 "volumes",
                 FOLDER,
                 config.model_dump(mode="json", include={"volumes"}),
-                read,
+                {**read, SHARDS: _shards_digest(folder)},
                 (INDEX_NAME, FAILURES_NAME),
                 __version__,
             )
