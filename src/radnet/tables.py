@@ -18,6 +18,7 @@ from typing import Final
 import polars as pl
 
 from radnet.errors import WorkspaceError
+from radnet.terms import LABELS
 
 TEXT: Final = pl.String()
 REAL: Final = pl.Float64()
@@ -163,8 +164,8 @@ STACK_COLUMNS: Final[dict[str, pl.DataType]] = {
     "n_times": INTEGER,  # instances at each position
     "geometry": TEXT,
     "slice_spacing_mm": REAL,
-    "extent_mm": REAL,  # along the normal, n_slices x spacing
-    "orientation": REALS,  # 6 cosines of the first slice
+    "extent_mm": REAL,  # along the normal, from first to last position and one spacing more
+    "orientation": REALS,  # 6 cosines, the median of the slices'
     "nearest_view": TEXT,  # axis of the largest component of the normal
     "tilt_deg": REAL,  # of the normal against that axis
     "shear_deg": REAL,  # between the line of positions and the normal
@@ -207,11 +208,7 @@ LABEL_COLUMNS: Final[dict[str, pl.DataType]] = {
     "coverage": TEXTS,
     "slice_spacing_mm": REAL,
     "effective_spacing_mm": REAL,
-    **{
-        f"{label}_{part}": TEXT
-        for label in ("sequence", "view", "contrast", "coverage")
-        for part in ("status", "rule", "evidence")
-    },
+    **{f"{label}_{part}": TEXT for label in LABELS for part in ("status", "rule", "evidence")},
 }
 
 VOTE_COLUMNS: Final[dict[str, pl.DataType]] = {

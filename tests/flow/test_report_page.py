@@ -193,6 +193,17 @@ def test_the_record_names_every_table_that_was_read(work, summary):
     assert len(record.inputs) == 7
 
 
+def test_the_record_vouches_for_the_tables_as_they_were_read(tmp_path):
+    work = small_archive().write(tmp_path)
+    before = inputs(Workspace(work), RadnetConfig())
+
+    def rewrite(done: int, total: int | None) -> None:
+        (work / "3-labels/funnel.csv").write_text("step\n")
+
+    write_report(work, progress=rewrite)
+    assert Workspace(work).read_record("8-report").inputs == before
+
+
 def test_the_record_holds_the_configuration_that_the_page_depends_on(work, summary):
     record = Workspace(work).read_record("8-report")
     assert record.config["report"] == RadnetConfig().report.model_dump()

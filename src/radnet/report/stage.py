@@ -94,6 +94,7 @@ def write_report(
         RuleError: If a rule table has a fault.
     """
     workspace = Workspace(work)
+    read = inputs(workspace, config)
     artefacts = read_artefacts(workspace)
     volumes = artefacts.volumes
     store = VolumeStore(workspace.root / VOLUMES_FOLDER) if volumes is not None else None
@@ -105,7 +106,6 @@ def write_report(
         page = _page(workspace, config, artefacts, cards, len(found) - len(cards), figures)
         pictures = _pictures(figures, cards)
         names = _write(workspace.folder(FOLDER), render(page), pictures, cards)
-        read = inputs(workspace, config)
         workspace.write_record("report", FOLDER, used_config(config), read, names, __version__)
     return ReportSummary(
         page=workspace.root / FOLDER / PAGE,
