@@ -274,6 +274,8 @@ def test_doubling_a_slice_is_always_seen(
     rows += renamed([rows[round(share * (n - 1))]], "d")
     stacks, _ = group(rows, tmp_path)
     assert stacks.select("geometry", "n_slices").rows() == [("duplicate_position", n)]
+    timed = [row | {"TriggerTime": 10.0 * number} for number, row in enumerate(rows)]
+    assert group(timed, tmp_path)[0]["geometry"].to_list() == ["duplicate_position"]
 
 
 @quick

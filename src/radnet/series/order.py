@@ -98,7 +98,11 @@ def _count_positions(headers: Headers, stack: Stack) -> int:
 
 
 def _repeats(slices: Rows, times: NDArray[np.int64]) -> str | None:
-    """Say what repeated positions mean, None when no position repeats or there is only one."""
+    """Say what repeated positions mean, None when no position repeats or there is only one.
+
+    A time series that was broken off repeats most positions, each at a time of its own; a few repeats are
+    duplicates, whatever their times: some scanners write a trigger time with every slice.
+    """
     counts = np.bincount(slices)
     if counts.max() == 1 or len(counts) == 1:
         return None
@@ -106,4 +110,5 @@ def _repeats(slices: Rows, times: NDArray[np.int64]) -> str | None:
         return "time_series"
     moments = np.unique(np.stack([slices, times]), axis=1)
     told_apart_by_time = moments.shape[1] == len(slices)
-    return "time_series" if told_apart_by_time else "duplicate_position"
+    most_repeat = (counts > 1).sum() * 2 > len(counts)
+    return "time_series" if most_repeat and told_apart_by_time else "duplicate_position"
