@@ -13,7 +13,8 @@ from small_archives import write_series
 from radnet.config import load_config
 from radnet.errors import RadnetError, WorkspaceError
 from radnet.executors import Shard, Workers
-from radnet.pipeline import STAGES, run_pipeline, status
+from radnet.pipeline import STAGES, Stage, run_pipeline, status
+from radnet.workspace import Workspace
 
 SERIAL = Workers("serial")
 ALL = [stage.name for stage in STAGES]
@@ -79,6 +80,14 @@ def kill_the_stage(folder: Path) -> None:
 def test_nothing_is_missing_or_stale_after_a_run(folder: Path) -> None:
     assert states(folder) == dict.fromkeys(ALL, "fresh")
     assert run(folder) == ["scan"]
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=ALL)
+def test_a_record_vouches_for_all_that_its_stage_is_said_to_write(stage: Stage, folder: Path) -> None:
+    record = Workspace(folder / "work").read_record(stage.folder)
+    assert record is not None
+    assert record.stage == stage.name
+    assert set(stage.writes) <= set(record.outputs)
 
 
 @pytest.mark.parametrize(
