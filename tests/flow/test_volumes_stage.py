@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
-from pydicom import uid
+from pydicom import dcmread, uid
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 
 from radnet.config import RadnetConfig, load_config
@@ -342,6 +342,23 @@ def test_damaged_slice_costs_its_stack_alone(tmp_path: Path) -> None:
     assert (summary.n_built, summary.n_failed, summary.n_outstanding) == (2, 1, 0)
     assert failures["reason"].to_list() == ["truncated"]
     assert len(VolumeStore(tmp_path / "work/4-volumes")) == 2
+
+
+@pytest.mark.parametrize("spacing", [(0, 0), (0.7, -0.7)], ids=["zero", "negative"])
+def test_pixels_without_size_cost_their_stack_alone(spacing: tuple[float, float], tmp_path: Path) -> None:
+    write_series(tmp_path / "archive/good", voxels(1))
+    odd = write_series(tmp_path / "archive/odd", voxels(2))
+    for path in (tmp_path / "archive/odd").iterdir():
+        dataset = dcmread(path)
+        dataset.PixelSpacing = list(spacing)
+        dataset.save_as(path)
+    prepare(tmp_path / "archive", tmp_path / "work")
+    summary = build_volumes(tmp_path / "work", config(), SERIAL)
+    assert (summary.n_built, summary.n_failed) == (1, 1)
+    failure = pl.read_parquet(tmp_path / "work/4-volumes/failures.parquet")
+    stacks = pl.read_parquet(tmp_path / "work/2-series/series.parquet")
+    assert failure["reason"].to_list() == ["no_geometry"]
+    assert failure.join(stacks, on="stack_id")["SeriesInstanceUID"].to_list() == [odd]
 
 
 def test_failed_stack_is_tried_again(tmp_path: Path) -> None:

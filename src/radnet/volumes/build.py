@@ -131,11 +131,14 @@ def place(task: StackTask, shape: tuple[int, int, int]) -> tuple[Axes, NDArray[n
     if (
         task.orientation is None
         or task.pixel_spacing is None
+        or min(task.pixel_spacing) <= 0
         or task.first_position is None
         or task.last_position is None
         or task.n_slices < 2
     ):
-        raise GeometryError(f"stack {task.stack_id}: has too few positions or no spacing to be placed")
+        raise GeometryError(
+            f"stack {task.stack_id}: has too few positions or no spacing above 0 to be placed"
+        )
     axes = canonical_axes(task.orientation)
     stored = next(iter(task.sources.values()))
     check_header(stored)
