@@ -70,6 +70,8 @@ class Header:
         pixel_offset: Of the value of Pixel Data in the file; None when absent.
         pixel_length: In bytes; None when undefined or absent.
         pixel_start: The first bytes of encapsulated pixels, as far as they were read anyway.
+        pixel_element: Where the element of Pixel Data begins, if the walk came to it in the first bytes.
+        explicit: Whether VRs are written, as far as the walk knows.
     """
 
     found: Found = field(default_factory=Found)
@@ -78,6 +80,8 @@ class Header:
     pixel_offset: int | None = None
     pixel_length: int | None = None
     pixel_start: bytes = b""
+    pixel_element: int | None = None
+    explicit: bool = True
 
 
 def decode(found: Found, character_sets: str | None = None) -> Row:

@@ -5,22 +5,44 @@ Only slices that a volume needs are ever decoded; the others are looked at here 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from radnet.scan.header import Row
-from radnet.scan.walk import ITEM, implicit_header
+from radnet.scan.walk import ITEM, UNDEFINED, implicit_header, long_length
 
 ITEM_HEADER_BYTES: Final = 8
+PIXEL_START_BYTES: Final = 1 << 12
 SUBSAMPLED: Final = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
 """Colour spaces that store two samples a pixel, not three."""
+
+Pixels: TypeAlias = tuple[int | None, int | None, bytes]
+"""Where their value starts, None when there are none; its length and its first bytes as `locate` tells."""
+
+
+def locate(window: bytes, position: int, explicit: bool) -> tuple[int, int | None, bytes]:
+    """Find the value of the Pixel Data element that begins at `position`.
+
+    Returns:
+        Where it starts; its length, None when undefined; its first bytes, if undefined, as far as at hand.
+    """
+    if explicit:
+        (length,) = long_length(window, position + 8)
+        value = position + 12
+    else:
+        _, length = implicit_header(window, position)
+        value = position + 8
+    if length == UNDEFINED:
+        return value, None, window[value : value + PIXEL_START_BYTES]
+    return value, length, b""
 
 
 def native_bytes(row: Row) -> int:
     """Return how long uncompressed Pixel Data must be; 0 when the header does not tell."""
-    numbers = [row.get(name) for name in ("Rows", "Columns", "BitsAllocated")]
-    if not all(isinstance(number, int) and number > 0 for number in numbers):
+    rows, columns, bits = row.get("Rows"), row.get("Columns"), row.get("BitsAllocated")
+    if not (isinstance(rows, int) and isinstance(columns, int) and isinstance(bits, int)):
         return 0
-    rows, columns, bits = (int(str(number)) for number in numbers)
+    if rows <= 0 or columns <= 0 or bits <= 0:
+        return 0
     samples = row.get("SamplesPerPixel")
     frames = row.get("NumberOfFrames")
     samples = samples if isinstance(samples, int) and samples > 0 else 1

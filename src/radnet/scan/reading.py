@@ -5,22 +5,20 @@ Whatever is wrong with a file becomes a row; only the worker's death leaves that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import polars as pl
 
 from radnet.errors import SourceError
+from radnet.scan.neighbours import Neighbours
 from radnet.scan.parts import PART_COLUMNS
 from radnet.scan.reader import read_instances
 from radnet.scan.rows import rows_to_frame
 from radnet.scan.skipped import WORKER_CRASHED, Skipped
 from radnet.sources import Entry, open_blob
 from radnet.sources.entries import DAMAGED_ARCHIVE, UNREADABLE_FILE, VANISHED
-from radnet.tables import SKIPPED_COLUMNS, conform
-
-FILES_A_FRAME: Final = 500
-"""Rows are packed after so many files, so that a chunk of a large archive stays small."""
+from radnet.tables import SKIPPED_COLUMNS, TEXT, conform
 
 
 def read_chunk(entries: Sequence[Entry], patient_key: bytes) -> pl.DataFrame:
@@ -33,11 +31,10 @@ def read_chunk(entries: Sequence[Entry], patient_key: bytes) -> pl.DataFrame:
     Returns:
         PART_COLUMNS: for each file its instances, or one row with the reason why there is none.
     """
-    frames = [
-        _read_some(entries[start : start + FILES_A_FRAME], patient_key)
-        for start in range(0, len(entries), FILES_A_FRAME)
-    ]
-    return pl.concat(frames)
+    skipped: list[dict[str, Any]] = []
+    instances = rows_to_frame(_read_files(entries, patient_key, skipped))
+    rows = instances.with_columns(reason=pl.lit(None, TEXT), error=pl.lit(None, TEXT))
+    return pl.concat([rows, _skipped_frame(skipped)]) if skipped else rows
 
 
 def crashed(entries: Iterable[Entry]) -> pl.DataFrame:
@@ -45,21 +42,22 @@ def crashed(entries: Iterable[Entry]) -> pl.DataFrame:
     return _skipped_frame([_skipped_row(entry, WORKER_CRASHED, None) for entry in entries])
 
 
-def _read_some(entries: Sequence[Entry], patient_key: bytes) -> pl.DataFrame:
-    rows: list[dict[str, Any]] = []
-    skipped: list[dict[str, Any]] = []
+def _read_files(
+    entries: Iterable[Entry], patient_key: bytes, skipped: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of files; of those that have none, the reason goes to `skipped`."""
+    neighbours = Neighbours()
     for entry in entries:
         try:
-            rows.extend(_read_file(entry, patient_key))
+            yield from _read_file(entry, patient_key, neighbours)
         except Skipped as why:
             skipped.append(_skipped_row(entry, why.reason, why.error_class))
-    return pl.concat([conform(rows_to_frame(rows), PART_COLUMNS), _skipped_frame(skipped)])
 
 
-def _read_file(entry: Entry, patient_key: bytes) -> list[dict[str, Any]]:
+def _read_file(entry: Entry, patient_key: bytes, neighbours: Neighbours) -> list[dict[str, Any]]:
     try:
         with open_blob(entry.path) as blob:
-            rows = read_instances(blob, patient_key)
+            rows = read_instances(blob, patient_key, neighbours)
     except SourceError as error:
         raise Skipped(DAMAGED_ARCHIVE, type(error).__name__) from error
     except FileNotFoundError as error:

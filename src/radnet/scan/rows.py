@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
-from typing import Final
+from itertools import chain, count, islice
+from typing import Any, Final
 
 import polars as pl
 
 from radnet.scan.header import Row
-from radnet.tables import INSTANCE_COLUMNS
+from radnet.tables import INSTANCE_COLUMNS, REAL, REALS
 
 BATCH_ROWS: Final = 5_000
 """Rows held as Python objects at a time; a row takes a few kilobytes, its columns some hundred bytes."""
@@ -38,9 +38,26 @@ def rows_to_frame(rows: Iterable[Row]) -> pl.DataFrame:
 def _column(rows: Sequence[Row], name: str, dtype: pl.DataType) -> pl.Series:
     values = [row.get(name) for row in rows]
     try:
+        if dtype == REALS:
+            return _reals(name, values)
         return pl.Series(name, values, dtype=dtype, strict=False)
     except UNFIT:
         return pl.Series(name, [_fitting(value, dtype) for value in values], dtype=dtype, strict=False)
+
+
+def _reals(name: str, values: list[Any]) -> pl.Series:
+    """Make a column of lists, nearly always all of one length: polars is slow to take them one by one."""
+    present = [value for value in values if value is not None]
+    widths = {len(value) for value in present}
+    if len(widths) != 1 or 0 in widths:
+        return pl.Series(name, values, dtype=REALS, strict=False)
+    flat = pl.Series(name, list(chain.from_iterable(present)), dtype=REAL)
+    lists = flat.reshape((len(present), widths.pop())).cast(REALS)
+    if len(present) == len(values):
+        return lists
+    places = count()
+    rows = [None if value is None else next(places) for value in values]
+    return lists.gather(pl.Series(rows, dtype=pl.UInt32))
 
 
 def _fitting(value: object, dtype: pl.DataType) -> object:

@@ -200,7 +200,7 @@ def _enter(window: bytes, element: Element, explicit: bool, wanted: Wanted, foun
 
 def _collect(window: bytes, start: int, stop: int, explicit: bool, wanted: Wanted, found: Found) -> None:
     """Keep what is wanted of one item, to the depth of `wanted`."""
-    for element in _elements(window, start, stop, explicit):
+    for element in elements(window, start, stop, explicit):
         target = wanted.get(element.tag)
         if target is None:
             continue
@@ -237,8 +237,8 @@ def _items(window: bytes, position: int, end: int, explicit: bool) -> Iterator[t
         position = item.following
 
 
-def _elements(window: bytes, position: int, end: int, explicit: bool) -> Iterator[Element]:
-    """Yield the elements of an item."""
+def elements(window: bytes, position: int, end: int, explicit: bool) -> Iterator[Element]:
+    """Yield the elements of an item, or of the top level."""
     while position + 8 <= end:
         tag, vr, length = explicit_header(window, position)
         start = position + 8
@@ -249,11 +249,13 @@ def _elements(window: bytes, position: int, end: int, explicit: bool) -> Iterato
             start += 4
         elif vr not in SHORT_FORM:
             raise UnusualError
-        element = _extent(window, Element(tag, vr, start, 0, 0), length, explicit)
-        if element.stop > end:
+        if length != UNDEFINED:
+            stop = position = start + length
+        else:
+            _, _, _, stop, position = _extent(window, Element(tag, vr, start, 0, 0), length, explicit)
+        if stop > end:
             raise UnusualError
-        yield element
-        position = element.following
+        yield Element(tag, vr, start, stop, position)
 
 
 def _extent(window: bytes, head: Element, length: int, explicit: bool) -> Element:
@@ -263,11 +265,11 @@ def _extent(window: bytes, head: Element, length: int, explicit: bool) -> Elemen
         return Element(tag, vr, start, start + length, start + length)
     if vr not in SEQUENCE_VRS:
         raise UnusualError
-    stop = _delimiter(window, start, explicit and vr != UN)
+    stop = delimiter(window, start, explicit and vr != UN)
     return Element(tag, vr, start, stop, stop + 8)
 
 
-def _delimiter(window: bytes, position: int, explicit: bool) -> int:
+def delimiter(window: bytes, position: int, explicit: bool) -> int:
     """Return where the delimiter stands that ends a sequence or item; depth is counted, not recursed."""
     depth = 1
     while True:
@@ -286,7 +288,7 @@ def _delimiter(window: bytes, position: int, explicit: bool) -> int:
             elif vr not in SHORT_FORM:
                 raise UnusualError
             if vr == UN and length == UNDEFINED:
-                position = _delimiter(window, position, False) + 8  # PS3.5 6.2.2: implicit inside
+                position = delimiter(window, position, False) + 8  # PS3.5 6.2.2: implicit inside
                 continue
         if length == UNDEFINED:
             depth += 1

@@ -1,0 +1,265 @@
+"""A header read by what differs from its neighbours gives what it gives when read in full."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from header_samples import KEY, REAL_FILES, MemoryBlob, encoded, image, pydicom_files, real_files
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
+
+from radnet.scan.neighbours import KEPT_HEADERS, Neighbours
+from radnet.scan.reader import FIRST_BYTES, read_instances
+from radnet.scan.skipped import Skipped
+
+SYNTAXES = {"explicit": ExplicitVRLittleEndian, "implicit": ImplicitVRLittleEndian}
+CREATORS = ("SIEMENS MR HEADER", "SOMEONE ELSE")
+
+
+def _outcome(data: bytes, neighbours: Neighbours | None = None, key: bytes = KEY) -> str:
+    """Read a file; as text, so that 1 and 1.0 are two."""
+    try:
+        rows = read_instances(MemoryBlob(data), key, neighbours)
+    except Skipped as skipped:
+        return f"{skipped.reason} {skipped.error_class}"
+    return repr([sorted(row.items()) for row in rows])
+
+
+def _check(files: Iterable[bytes]) -> int:
+    """Read files one after the other, warm and cold; return how many were recalled."""
+    neighbours, recalled = Neighbours(), 0
+    for data in files:
+        recalled += neighbours.recall(data[:FIRST_BYTES]) is not None
+        assert _outcome(data, neighbours) == _outcome(data)
+    return recalled
+
+
+def _slice(number: int, syntax: str = ExplicitVRLittleEndian, **attributes: Any) -> bytes:
+    """Make a slice of a series that has sequences, private elements and values of changing length."""
+    item = Dataset()
+    item.ReferencedSOPInstanceUID = f"1.2.3.{10 ** (number % 50)}"
+    dataset = image(
+        SpecificCharacterSet="ISO_IR 100",
+        SOPInstanceUID=f"1.2.826.{7 ** (3 * number % 60)}",
+        InstanceNumber=number,
+        ImagePositionPatient=[1, -2.5, 2.5 * number],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+        SliceLocation=2.5 * number,
+        AcquisitionTime=f"1200{number:02d}",
+        SeriesDescription="T1 ax",
+        EchoTime=12.5,
+        FlipAngle=None,
+        ReferencedImageSequence=[item] * (1 + number % 3),
+        AnatomicRegionSequence=[_coded("Brain")],
+        WindowCenter=40 + 30 * number,
+    )
+    dataset["ReferencedImageSequence"].is_undefined_length = True
+    dataset.private_block(0x0019, CREATORS[0], create=True).add_new(0x0C, "IS", "800")
+    dataset.private_block(0x0029, "SOMEONE", create=True).add_new(0x10, "OB", bytes(20 + 2 * number))
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    return encoded(dataset, syntax)
+
+
+def _coded(meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeMeaning = meaning
+    return item
+
+
+SLICES = {name: [_slice(number, syntax) for number in range(1, 5)] for name, syntax in SYNTAXES.items()}
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_slices_are_recalled_from_the_third_on(syntax: str) -> None:
+    assert _check(SLICES[syntax]) == len(SLICES[syntax]) - 2
+
+
+def test_a_recalled_header_is_neither_walked_nor_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    neighbours = Neighbours()
+    for data in SLICES["explicit"][:2]:
+        read_instances(MemoryBlob(data), KEY, neighbours)
+    monkeypatch.setattr("radnet.scan.reader.walk", None)
+    monkeypatch.setattr("radnet.scan.reader.decode", None)
+    (row,) = read_instances(MemoryBlob(SLICES["explicit"][2]), KEY, neighbours)
+    assert (row["InstanceNumber"], row["SOPInstanceUID"]) == (3, f"1.2.826.{7**9}")
+
+
+def _replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    def replace(data: bytes) -> bytes:
+        assert data.count(old) == 1
+        return data.replace(old, new)
+
+    return replace
+
+
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut-in-pixels": lambda data: data[:-1],
+    "cut-in-header": lambda data: data[:600],
+    "cut-before-pixels": lambda data: data[: data.index(b"\xe0\x7f\x10\x00") + 7],
+    "no-prefix": lambda data: data[:128] + b"DICN" + data[132:],
+    "preamble": lambda data: b"II*\0" + data[4:],
+    "character-set": _replaced(b"CS\x0a\x00ISO_IR 100", b"CS\x0a\x00ISO_IR 192"),
+    "transfer-syntax": _replaced(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0"),
+    "deflated": _replaced(b"UI\x14\x001.2.840.10008.1.2.1\0", b"UI\x16\x001.2.840.10008.1.2.1.99"),
+    "lying-syntax": _replaced(b"UI\x14\x001.2.840.10008.1.2.1\0", b"UI\x12\x001.2.840.10008.1.2\0"),
+    "creator": _replaced(b"SIEMENS MR HEADER ", b"SOMEONE ELSE    A "),
+    "b-value": _replaced(b"IS\x04\x00800 ", b"IS\x04\x001000"),
+    "no-identity": _replaced(
+        b"\x08\x00\x18\x00UI\x18\x001.2.826.1628413597910449", b"\x08\x00\x18\x00UI\x00\x00"
+    ),
+    "unreadable-number": _replaced(b"IS\x02\x006 ", b"IS\x02\x00x "),
+    "empty-number": _replaced(b"\x20\x00\x13\x00IS\x02\x006 ", b"\x20\x00\x13\x00IS\x00\x00"),
+    "blank-number": _replaced(b"IS\x02\x006 ", b"IS\x02\x00  "),
+    "other-vr": _replaced(b"IS\x02\x006 ", b"US\x02\x006 "),
+    "filled": _replaced(b"\x18\x00\x14\x13DS\x00\x00", b"\x18\x00\x14\x13DS\x02\x0090"),
+    "region": _replaced(b"Brain ", b"Breast"),
+    "other-class": _replaced(
+        b"\x08\x00\x16\x00UI\x1a\x001.2.840.10008.5.1.4.1.1.4\0",
+        b"\x08\x00\x16\x00UI\x1a\x001.2.840.10008.5.1.4.1.1.9\0",
+    ),
+    "unknown-vr": _replaced(b"CS\x02\x00MR", b"ZZ\x02\x00MR"),
+    "more-rows": _replaced(b"\x28\x00\x10\x00US\x02\x00\x04\x00", b"\x28\x00\x10\x00US\x02\x00\x40\x00"),
+    "encapsulated": lambda data: data[:-36] + b"\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\0\0\0\0" * 2,
+    "endless-fragment": lambda data: data[:-36] + b"\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\0\0\0" * 2,
+    "twice": _replaced(b"CS\x02\x00MR", b"CS\x02\x00MR" + b"\x20\x00\x13\x00IS\x02\x009 "),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_neighbour_is_read_as_if_alone(change: Callable[[bytes], bytes]) -> None:
+    first, second, third = SLICES["explicit"][:3]
+    changed = change(_slice(6))
+    assert _check([first, second, changed, third, changed, changed, third]) >= 2
+    assert _check([changed, first, changed, second, third, changed, third]) >= 1
+
+
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "b-value": [{"DiffusionBValue": value} for value in (0.0, 50.0, 800.0)],
+    "no-b-value": [{"DiffusionBValue": value} for value in (800.0, None, 50.0)],
+    "patient": [{"PatientID": value} for value in ("A", "B B", "", "C ")],
+    "description": [{"SeriesDescription": value} for value in ("Schädel", "a", "", "bb")],
+    "greek": [
+        {"SpecificCharacterSet": "ISO_IR 126", "SeriesDescription": value} for value in ("α", "a", "β", "")
+    ],
+    "orientation": [{"ImageOrientationPatient": [1, 0, 0, 0, 1, value]} for value in (0, 0.5, -0.0)],
+    "signed-padding": [{"PixelRepresentation": 1, "PixelPaddingValue": value} for value in (-2000, 5, -1)],
+    "representation": [{"PixelRepresentation": value} for value in (0, 1, 0)],
+    "class": [{"SOPClassUID": value} for value in (image().SOPClassUID, CTImageStorage)],
+    "region": [{"AnatomicRegionSequence": [_coded(value)]} for value in ("Brain", "Breast", "Arm")],
+    "volume-of-agent": [{"ContrastBolusVolume": value} for value in (10, 7.5, None)],
+    "columns": [{"Columns": value} for value in (4, 3, 5)],
+    "series": [{"SeriesInstanceUID": value} for value in ("1.2.3", "1.2.345")],
+    "many-series": [{"SeriesInstanceUID": f"1.2.{value}"} for value in range(2 * KEPT_HEADERS)],
+    "absent": [{"TriggerTime": 5}, {}, {"TriggerTime": 7}],
+}
+
+
+@pytest.mark.parametrize("variants", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("syntax", SYNTAXES.values(), ids=SYNTAXES)
+def test_alternating_values_are_each_files_own(variants: list[dict[str, Any]], syntax: str) -> None:
+    files = [_slice(number, syntax, **attributes) for number, attributes in enumerate(variants * 4, start=1)]
+    _check(files)
+    _check(files[::-1])
+
+
+def test_interleaved_series_are_recalled() -> None:
+    files = [_slice(number, SeriesInstanceUID=f"1.2.{number % KEPT_HEADERS}") for number in range(1, 25)]
+    assert _check(files) == 24 - 2 * KEPT_HEADERS
+
+
+def test_a_patients_hash_follows_the_key() -> None:
+    neighbours = Neighbours()
+    for data in SLICES["explicit"]:
+        for key in (KEY, KEY[::-1]):
+            assert _outcome(data, neighbours, key) == _outcome(data, None, key)
+
+
+def test_what_a_caller_does_to_a_row_stays_there() -> None:
+    neighbours = Neighbours()
+    for data in SLICES["explicit"] * 2:
+        (row,) = read_instances(MemoryBlob(data), KEY, neighbours)
+        assert row["ImageOrientationPatient"] == [1, 0, 0, 0, 1, 0]
+        assert row["empty_attributes"] == ["FlipAngle"]
+        for value in row.values():
+            if isinstance(value, list):
+                value.clear()
+
+
+@pytest.mark.parametrize("size", range(FIRST_BYTES - 1600, FIRST_BYTES, 97))
+def test_a_header_at_the_end_of_the_first_read_is_read_alike(size: int) -> None:
+    filler = struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, size) + bytes(size)
+    at = SLICES["explicit"][0].index(b"\x08\x00\x60\x00CS")
+    assert _check([data[:at] + filler + data[at:] for data in SLICES["explicit"]]) in (0, 2)
+
+
+@pytest.mark.parametrize("path", pydicom_files(), ids=lambda path: path.name)
+def test_pydicoms_files_are_their_own_neighbours(path: Any) -> None:
+    data = path.read_bytes()
+    identity = data.rfind(b"\x08\x00\x18\x00UI")
+    other = data[: identity + 10] + b"7" + data[identity + 11 :] if identity >= 0 else data[:-1]
+    _check([data, other, data, other[:-1], data])
+
+
+def test_pydicoms_files_do_not_disturb_each_other() -> None:
+    _check(data for path in pydicom_files() for data in [path.read_bytes()] * 2)
+
+
+@pytest.mark.skipif(not REAL_FILES.exists(), reason="no real scans beside the repository")
+def test_real_scans_are_recalled_alike() -> None:
+    assert _check(data for _, data in real_files()) > 200
+
+
+PIECES = (
+    b"",
+    b"\0",
+    b"\xff\xff\xff\xff",
+    b"SQ",
+    b"UN\0\0\xff\xff\xff\xff",
+    b"\\",
+    b" ",
+    b"9",
+    b"CS\2\0",
+    b"\2\0",
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(data=st.data(), syntax=st.sampled_from(list(SYNTAXES)))
+def test_no_change_of_bytes_is_overlooked(data: st.DataObject, syntax: str) -> None:
+    slices = SLICES[syntax]
+    changed = []
+    for whole in slices:
+        mutable = bytearray(whole)
+        for _ in range(data.draw(st.integers(0, 2))):
+            at = data.draw(st.integers(120, len(mutable) - 1))
+            size = data.draw(st.integers(0, 4))
+            mutable[at : at + size] = data.draw(st.one_of(st.binary(max_size=6), st.sampled_from(PIECES)))
+        changed.append(bytes(mutable))
+    order = data.draw(st.permutations([*slices[:3], *changed]))
+    _check(order)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), syntax=st.sampled_from(list(SYNTAXES)))
+def test_every_byte_of_a_header_counts(data: st.DataObject, syntax: str) -> None:
+    first, second, third, _ = SLICES[syntax]
+    mutable = bytearray(third)
+    mutable[data.draw(st.integers(128, len(third) - 33))] ^= 1 << data.draw(st.integers(0, 7))
+    _check([first, second, bytes(mutable)])
+
+
+def test_an_encapsulated_neighbour_is_recalled() -> None:
+    pixels = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x08\0\0\0" + bytes(8) + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    files = []
+    for data in SLICES["explicit"]:
+        at = data.index(b"\xe0\x7f\x10\x00OW")
+        head = data[:at].replace(ExplicitVRLittleEndian.encode() + b"\0", JPEG2000Lossless.encode()[:20])
+        files.append(head + b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + pixels)
+    assert _check(files) == 2
+    assert _check([*files, files[0][:-20]]) == 3
