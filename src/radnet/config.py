@@ -160,7 +160,7 @@ POLICIES: Final[dict[str, dict[str, dict[str, Any]]]] = {
 
 
 def load_config(
-    path: Path | None = None, policy: Policy | None = None, changes: Mapping[str, Any] | None = None
+    path: Path | str | None = None, policy: Policy | None = None, changes: Mapping[str, Any] | None = None
 ) -> RadnetConfig:
     """Read and check a configuration.
 
@@ -175,6 +175,7 @@ def load_config(
     Raises:
         ConfigError: If the file is missing, is not TOML, or has unknown keys or bad values (all are listed).
     """
+    path = Path(path) if path else None
     name = str(path) if path else "configuration"
     given = _read(path) if path else {}
     chosen = policy or given.get("policy", "default")

@@ -52,6 +52,12 @@ class Workspace:
         self.root = Path(root).resolve()
         if self.root.exists() and not self.root.is_dir():
             raise WorkspaceError(f"{root} is a file; --work needs a folder")
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError as error:
+            raise WorkspaceError(
+                f"{root!a} is no UTF-8 name; tables need one, so use another --work"
+            ) from error
 
     def folder(self, name: str) -> Path:
         """Return the sub-folder of that name, e.g. `1-scan`, and make it if needed.

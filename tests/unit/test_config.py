@@ -17,7 +17,8 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_every_key_is_optional(tmp_path: Path) -> None:
-    assert load_config(written(tmp_path, "")) == load_config() == RadnetConfig()
+    path = written(tmp_path, "")
+    assert load_config(path) == load_config(str(path)) == load_config() == RadnetConfig()
 
 
 def test_the_paper_policy_is_section_2_1() -> None:

@@ -36,6 +36,11 @@ def test_a_file_is_no_workspace(tmp_path: Path) -> None:
         Workspace(tmp_path / "file")
 
 
+def test_a_name_that_tables_cannot_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="no UTF-8 name"):
+        Workspace(tmp_path / os.fsdecode(b"work\xff"))
+
+
 def test_a_second_process_is_refused_while_the_first_holds_the_stage(tmp_path: Path) -> None:
     code = f"from radnet.workspace import Workspace\nwith Workspace({str(tmp_path)!r}).lock('2-series'): pass"
     with Workspace(tmp_path).lock("2-series"):
