@@ -370,10 +370,12 @@ def test_failed_stack_is_tried_again(tmp_path: Path) -> None:
     assert build_volumes(tmp_path / "work", config(), SERIAL).n_failed == 1
     failures = tmp_path / "work/4-volumes/failures.parquet"
     assert pl.read_parquet(failures)["reason"].to_list() == ["unreadable"]
+    assert Workspace(tmp_path / "work").read_record("4-volumes") is None, "a run would not try again"
     hidden.write_bytes(content)
     os.utime(hidden, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert build_volumes(tmp_path / "work", config(), SERIAL).n_built == 1
     assert pl.read_parquet(failures).is_empty()
+    assert Workspace(tmp_path / "work").read_record("4-volumes") is not None
 
 
 def test_crashed_worker_costs_its_stack_alone(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -31,6 +31,9 @@ from radnet.volumes.pixels import SliceError, check_header
 from radnet.volumes.plan import StackTask
 from radnet.volumes.resize import blank_slices, pad_slices, resize_stack
 from radnet.volumes.shards import Volume, digest_of, pack
+
+UNREADABLE: Final = "unreadable"
+"""Why a stack gave no volume that may give one when the disk or the network is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Failed:
 
     Attributes:
         stack_id: The stack.
-        reason: A code: one of `SliceError`, or unreadable, no_geometry, out_of_memory, crashed.
+        reason: A code: one of `SliceError`, or unreadable, damaged_archive, no_geometry, out_of_memory,
+            crashed.
         error: Class of the error.
         inputs: Digest of the inputs.
     """
@@ -177,8 +181,10 @@ def _attempt(task: StackTask, config: VolumesConfig) -> Packed | Failed:
         volume = build_volume(task, config)
     except SliceError as error:
         return Failed(task.stack_id, error.reason, _kind(error), task.inputs)
-    except (OSError, SourceError) as error:
-        return Failed(task.stack_id, "unreadable", _kind(error), task.inputs)
+    except OSError as error:
+        return Failed(task.stack_id, UNREADABLE, _kind(error), task.inputs)
+    except SourceError as error:
+        return Failed(task.stack_id, "damaged_archive", _kind(error), task.inputs)
     except GeometryError as error:
         return Failed(task.stack_id, "no_geometry", _kind(error), task.inputs)
     except MemoryError as error:

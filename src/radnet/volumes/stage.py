@@ -17,13 +17,13 @@ from typing import Final
 from radnet import __version__
 from radnet.config import RadnetConfig
 from radnet.executors import Crashed, Progress, Shard, Workers, map_chunks, silent
-from radnet.volumes.build import Failed, Packed, build_chunk
+from radnet.volumes.build import UNREADABLE, Failed, Packed, build_chunk
 from radnet.volumes.merge import FAILURES_NAME, merge_parts, stored_rows
 from radnet.volumes.parts import Parts
 from radnet.volumes.plan import VERBS, Plan, StackTask
 from radnet.volumes.shards import SUFFIXES
 from radnet.volumes.store import INDEX_NAME
-from radnet.workspace import Workspace, digest_file
+from radnet.workspace import RECORD_NAME, Workspace, digest_file
 
 FOLDER: Final = "4-volumes"
 PARTS_FOLDER: Final = f"{FOLDER}/parts"
@@ -137,13 +137,20 @@ def _build(
 
 
 def _merge(workspace: Workspace, plan: Plan, parts: Parts, config: RadnetConfig, read: dict[str, str]) -> int:
-    """Merge when every kept stack is built or has failed; return how many are still to be built."""
+    """Merge when every kept stack is built or has failed; return how many are still to be built.
+
+    While a slice could not be reached, no record vouches for the store: the next run tries again.
+    """
     folder = workspace.folder(FOLDER)
     with workspace.lock(FOLDER, wait=True):
-        failed = {row["stack_id"] for row in parts.notes(plan.inputs)}
-        outstanding = plan.inputs.keys() - _finished(folder, parts, plan) - failed
-        if not outstanding:
-            merge_parts(folder, parts, plan.inputs, config.volumes)
+        reasons = {row["stack_id"]: row["reason"] for row in parts.notes(plan.inputs)}
+        outstanding = plan.inputs.keys() - _finished(folder, parts, plan) - reasons.keys()
+        if outstanding:
+            return len(outstanding)
+        merge_parts(folder, parts, plan.inputs, config.volumes)
+        if UNREADABLE in reasons.values():
+            (folder / RECORD_NAME).unlink(missing_ok=True)
+        else:
             workspace.write_record(
                 "volumes",
                 FOLDER,
@@ -152,7 +159,7 @@ def _merge(workspace: Workspace, plan: Plan, parts: Parts, config: RadnetConfig,
                 (INDEX_NAME, FAILURES_NAME),
                 __version__,
             )
-    return len(outstanding)
+    return 0
 
 
 def _failed(crash: Crashed[StackTask]) -> Failed:
