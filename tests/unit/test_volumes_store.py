@@ -158,3 +158,18 @@ def test_leftovers_of_killed_runs_go(tmp_path: Path) -> None:
     store = fill(tmp_path, range(2))
     wanted = {*store.index["shard"], "index.parquet", "failures.parquet", "parts"}
     assert {path.name for path in tmp_path.iterdir()} == wanted
+
+
+def test_what_another_share_adds_during_a_merge_stays(tmp_path: Path) -> None:
+    (tmp_path / "0-of-2").mkdir()
+    (tmp_path / "1-of-2").mkdir()
+    merging, building = (Parts(tmp_path, tmp_path / share) for share in ("0-of-2", "1-of-2"))
+    merging.add_note("a" * 16, "truncated", "SliceError", "same")
+    present = merging.names()
+    (tmp_path / "1-of-2" / ".b.part.1.partial").touch()
+    building.add_note("b" * 16, "truncated", "SliceError", "same")
+    merging.clear(present, [])
+    assert [path.name for path in tmp_path.glob("*.failed")] == ["b" * 16 + ".failed"]
+    assert (tmp_path / "1-of-2" / ".b.part.1.partial").exists()
+    Parts(tmp_path, tmp_path / "1-of-2")
+    assert not (tmp_path / "1-of-2" / ".b.part.1.partial").exists()

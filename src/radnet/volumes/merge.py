@@ -57,6 +57,7 @@ def merge_parts(folder: Path, parts: Parts, planned: Mapping[str, str], config: 
     Raises:
         WorkspaceError: If a part or an old shard is damaged.
     """
+    present = parts.names()  # another share may add to them meanwhile
     stored = stored_rows(folder, planned)
     known = {row["stack_id"] for row in stored}
     new = [packed for stack_id, packed in parts.volumes(planned).items() if stack_id not in known]
@@ -68,7 +69,7 @@ def merge_parts(folder: Path, parts: Parts, planned: Mapping[str, str], config: 
     write_table(_table(notes, FAILURE_COLUMNS), folder / FAILURES_NAME)
     write_table(_table(rows, VOLUME_COLUMNS), folder / INDEX_NAME)
     _forget(folder, {row["shard"] for row in rows})
-    parts.clear(notes)
+    parts.clear(present, notes)
 
 
 def _settled(folder: Path, stored: list[Row], shard_volumes: int) -> tuple[list[Row], list[WaitingVolume]]:

@@ -46,10 +46,15 @@ class Parts:
 
     Args:
         folder: Where they lie; must exist.
+        desk: Folder within it that no other process uses, where files are written before they appear; by
+            default the folder itself.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, desk: Path | None = None) -> None:
         self._folder = folder
+        self._desk = desk or folder
+        for leftover in self._desk.glob(".*.partial"):
+            leftover.unlink()
 
     def add_volume(self, row: Row, packed: bytes) -> None:
         """Keep a volume; it appears whole or not at all, and a note on its stack goes."""
@@ -69,31 +74,35 @@ class Parts:
         """
         return {
             row["stack_id"]: WaitingVolume(row, path, start)
-            for path, row, start in self._read(_PART)
-            if planned.get(row["stack_id"]) == row["inputs"] and path.stat().st_size == start + row["length"]
+            for path, row, start, size in self._read(_PART)
+            if planned.get(row["stack_id"]) == row["inputs"] and size == start + row["length"]
         }
 
     def notes(self, planned: Mapping[str, str]) -> list[Row]:
         """Return the failures of these inputs, sorted by stack."""
-        return [row for _, row, _ in self._read(_NOTE) if planned.get(row["stack_id"]) == row["inputs"]]
+        return [row for _, row, *_ in self._read(_NOTE) if planned.get(row["stack_id"]) == row["inputs"]]
 
-    def clear(self, notes: list[Row]) -> None:
-        """Remove all but these notes, leftovers of killed runs too."""
-        wanted = {row["stack_id"] + _NOTE for row in notes}
-        for path in self._folder.iterdir():
-            if path.is_file() and path.name not in wanted:
-                path.unlink(missing_ok=True)
+    def names(self) -> set[str]:
+        """Return the names of all parts and notes that are there now."""
+        return {path.name for suffix in (_PART, _NOTE) for path in self._folder.glob(f"[!.]*{suffix}")}
+
+    def clear(self, names: set[str], notes: list[Row]) -> None:
+        """Remove the parts and notes of these names but for these notes; what came since stays."""
+        for name in names - {row["stack_id"] + _NOTE for row in notes}:
+            (self._folder / name).unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes) -> None:
-        partial = self._folder / f".{name}.{os.getpid()}.partial"
+        partial = self._desk / f".{name}.{os.getpid()}.partial"
         partial.write_bytes(content)
         partial.replace(self._folder / name)
 
-    def _read(self, suffix: str) -> Iterator[tuple[Path, Row, int]]:
+    def _read(self, suffix: str) -> Iterator[tuple[Path, Row, int, int]]:
+        """Yield the files of a suffix: path, first line, where that ends, and size in bytes."""
         for path in sorted(self._folder.glob(f"[!.]*{suffix}")):
-            with path.open("rb") as file:
-                line = file.readline()
             try:
-                yield path, json.loads(line), len(line)
-            except ValueError:
-                continue  # torn by a power cut: as good as not there
+                with path.open("rb") as file:
+                    line, size = file.readline(), os.fstat(file.fileno()).st_size
+                row = json.loads(line)
+            except (FileNotFoundError, ValueError):
+                continue  # another share has built the stack since; or torn by a power cut
+            yield path, row, len(line), size

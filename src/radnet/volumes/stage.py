@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,9 +80,11 @@ def build_volumes(
     workspace = Workspace(work)
     read = inputs(workspace, config)
     plan = Plan(workspace, config.volumes)
-    folder, parts = workspace.folder(FOLDER), Parts(workspace.folder(PARTS_FOLDER))
-    with workspace.lock(f"{PARTS_FOLDER}/{shard.index}-of-{shard.count}"):
-        done = _finished(folder, parts, plan)
+    folder, share = workspace.folder(FOLDER), f"{PARTS_FOLDER}/{shard.index}-of-{shard.count}"
+    with workspace.lock(share):
+        parts = Parts(workspace.folder(PARTS_FOLDER), workspace.folder(share))
+        with workspace.lock(FOLDER, wait=True):  # another share may be merging
+            done = _finished(folder, parts, plan)
         todo = [stack_id for stack_id in plan.inputs if stack_id not in done and shard.holds(stack_id)]
         n_failed = _build(plan, todo, parts, config, workers, progress)
     n_outstanding = _merge(workspace, plan, parts, config, read)
@@ -108,8 +111,10 @@ def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
 
 
 def _shards_digest(folder: Path) -> str:
-    suffixes = SUFFIXES.values()
-    sizes = sorted((path.name, path.stat().st_size) for path in folder.glob("*") if path.suffix in suffixes)
+    sizes = []
+    for path in sorted(path for suffix in SUFFIXES.values() for path in folder.glob(f"*{suffix}")):
+        with suppress(FileNotFoundError):  # another process merges right now
+            sizes.append((path.name, path.stat().st_size))
     return hashlib.sha256(repr(sizes).encode()).hexdigest()
 
 
