@@ -105,6 +105,23 @@ def test_twenty_volumes_are_one_time_series(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "2-series" / "series.parquet")["n_times"].to_list() == [20]
 
 
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("W", "F", "IP", "OP"),
+        ("DIXON\\WATER", "DIXON\\FAT", "DIXON\\IN_PHASE", "DIXON\\OPP_PHASE"),
+    ],
+    ids=["philips", "siemens"],
+)
+def test_fat_and_water_are_no_time_series(kinds: tuple[str, str, str, str], tmp_path: Path) -> None:
+    rows = [
+        row
+        for number, kind in enumerate(kinds)
+        for row in renamed(scan_of(), str(number), ImageType=f"DERIVED\\PRIMARY\\{kind}")
+    ]
+    assert verdicts(rows, tmp_path) == [("uniform", 12, 3.0)] * 4
+
+
 def test_an_aborted_dynamic_is_a_time_series(tmp_path: Path) -> None:
     rows = renamed(scan_of(), "a", TemporalPositionIdentifier=1)
     rows += renamed(scan_of(7), "b", TemporalPositionIdentifier=2)

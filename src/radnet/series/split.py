@@ -44,7 +44,10 @@ OWN_STACK_POSITIONS: Final = 3
 """An orientation with fewer slices makes no volume of its own beside others (localizers, radial scans)."""
 NO_VALUE: Final = -1
 
-_KIND_WORDS: Final = ("ORIGINAL", "DERIVED", "M", "P", "R", "I", "MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
+_COMPONENT_WORDS: Final = ("M", "P", "R", "I", "MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
+_DIXON_WORDS: Final = ("W", "F", "WATER", "FAT", "IP", "OP", "IN_PHASE", "OUT_PHASE", "OPP_PHASE")
+"""As Philips, GE and Siemens name the images of a fat-water separation, which share positions and echoes."""
+_KIND_WORDS: Final = ("ORIGINAL", "DERIVED", *_COMPONENT_WORDS, *_DIXON_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Stack:
 
 
 def image_kind(column: str = "ImageType") -> pl.Expr:
-    """Reduce ImageType to what sets volumes apart: original, derived, magnitude, phase, real, imaginary.
+    """Reduce ImageType to what sets volumes apart: original, derived, complex component, fat or water.
 
     The other values name processing steps and differ within one volume.
     """
