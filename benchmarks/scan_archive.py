@@ -1,7 +1,9 @@
 """The archive that the header benchmark reads: series as they come from scanners, with small pixels.
 
-Files have 80 to 150 elements, with private ones and sequences; vendor, modality and transfer syntax alternate
-from series to series. Nothing in it is of a person.
+Files have 80 to 150 elements, with private ones and sequences; vendor, modality and transfer syntax change
+from series to series. Between the slices of a series differ identity, position, times, exposure or window,
+the images referred to and, by vendor, private values of up to twelve kilobytes; lengths vary with the values.
+Nothing in it is of a person.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any, Final
+from random import Random
+from typing import Any, Final, NamedTuple
 
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -17,6 +20,7 @@ from pydicom.encaps import encapsulate
 
 SERIES_FILES: Final = 100
 SIDE: Final = 64
+SHADOW_GROUP: Final = 0x0029
 SYNTAXES: Final = (
     uid.ExplicitVRLittleEndian,
     uid.ImplicitVRLittleEndian,
@@ -28,15 +32,50 @@ SYNTAXES: Final = (
 )
 
 
+class Vendor(NamedTuple):
+    """How a maker's scanners fill what differs between makers.
+
+    Attributes:
+        name: Manufacturer.
+        modality: CT or MR.
+        uid_root: Before its UIDs, whose lengths vary behind it.
+        creator: Of a private block of plain values.
+        shadow_bytes: Least bytes of a private value that is new in every slice; 0 for none.
+        shared_bytes: Bytes of a private value that all slices of a series share; 0 for none.
+        digits: Decimals that positions are written with.
+    """
+
+    name: str
+    modality: str
+    uid_root: str
+    creator: str
+    shadow_bytes: int
+    shared_bytes: int
+    digits: int
+
+
+VENDORS: Final = (
+    Vendor("GE MEDICAL SYSTEMS", "CT", "1.2.840.113619.2.55.3.", "GEMS_ACQU_01", 0, 0, 4),
+    Vendor("SIEMENS", "MR", "1.3.12.2.1107.5.2.", "SIEMENS CSA HEADER", 8_000, 60_000, 14),
+    Vendor("SIEMENS", "CT", "1.3.12.2.1107.5.1.4.", "SIEMENS CT VA0 COAD", 600, 0, 3),
+    Vendor("GE MEDICAL SYSTEMS", "MR", "1.2.840.113619.2.80.", "GEMS_PARM_01", 0, 0, 4),
+    Vendor("Philips", "CT", "1.3.46.670589.33.1.", "ELSCINT1", 0, 0, 2),
+    Vendor("Philips Medical Systems", "MR", "1.3.46.670589.11.", "Philips Imaging DD 001", 40, 0, 12),
+    Vendor("TOSHIBA", "CT", "1.2.392.200036.9116.2.", "TOSHIBA_MEC_CT3", 16, 0, 1),
+)
+
+
 def write_archive(folder: Path, count: int) -> list[str]:
     """Write series of alternating vendor, modality and transfer syntax; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
+    random = Random(1)
     names = []
     for number in range(count):
         series, slice_number = divmod(number, SERIES_FILES)
+        vendor = VENDORS[series % len(VENDORS)]
         if not slice_number:
-            dataset = _series(series)
-        _set_slice(dataset, slice_number)
+            dataset = _series(series, vendor, random)
+        _set_slice(dataset, slice_number, vendor, random)
         name = folder / f"{series:04d}-{slice_number:04d}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -45,24 +84,26 @@ def write_archive(folder: Path, count: int) -> list[str]:
     return names
 
 
-def _series(number: int) -> Dataset:
+def _uid(vendor: Vendor, random: Random) -> str:
+    """Make a UID of one of many lengths."""
+    return vendor.uid_root + ".".join(str(random.randrange(10 ** random.randint(2, 12))) for _ in range(3))
+
+
+def _series(number: int, vendor: Vendor, random: Random) -> Dataset:
     """Make what the slices of a series share."""
-    syntax = SYNTAXES[number % len(SYNTAXES)]
+    syntax = SYNTAXES[number // len(VENDORS) % len(SYNTAXES)]
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
-    for keyword in COMMON:
-        setattr(dataset, keyword, COMMON[keyword])
-    mr = number % 2
-    for keyword, value in (MR if mr else CT).items():
+    mr = vendor.modality == "MR"
+    for keyword, value in {**COMMON, **(MR if mr else CT), "Manufacturer": vendor.name}.items():
         setattr(dataset, keyword, value)
     dataset.SOPClassUID = uid.MRImageStorage if mr else uid.CTImageStorage
-    dataset.StudyInstanceUID = uid.generate_uid()
-    dataset.SeriesInstanceUID = uid.generate_uid()
-    dataset.FrameOfReferenceUID = uid.generate_uid()
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+        setattr(dataset, keyword, _uid(vendor, random))
     dataset.SeriesNumber = number
     _add_sequences(dataset)
-    _add_private(dataset, 15 if number % 3 else 36)
+    _add_private(dataset, 15 if number % 3 else 36, vendor)
     pixels = os.urandom(2 * SIDE * SIDE)
     dataset.PixelData = encapsulate([pixels]) if syntax.is_compressed else pixels
     dataset["PixelData"].VR = "OB" if syntax.is_compressed else "OW"
@@ -89,23 +130,44 @@ def _add_sequences(dataset: Dataset) -> None:
     dataset["ReferencedImageSequence"].is_undefined_length = True
 
 
-def _add_private(dataset: Dataset, count: int) -> None:
-    block = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
-    block.add_new(0x0C, "IS", "0")
-    others = dataset.private_block(0x0029, "SOME VENDOR 01", create=True)
-    for element in range(count):
+def _add_private(dataset: Dataset, count: int, vendor: Vendor) -> None:
+    if vendor.name == "SIEMENS":
+        dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "IS", "0")
+    others = dataset.private_block(SHADOW_GROUP, vendor.creator, create=True)
+    for element in range(0x30, 0x30 + count):
         vr, value = (("LO", "a private text"), ("DS", "1.25"), ("US", 3), ("OB", bytes(64)))[element % 4]
         others.add_new(element, vr, value)
+    if vendor.shared_bytes:
+        others.add_new(0x20, "OB", os.urandom(vendor.shared_bytes))
 
 
-def _set_slice(dataset: Dataset, number: int) -> None:
+def _set_slice(dataset: Dataset, number: int, vendor: Vendor, random: Random) -> None:
     """Set what differs from slice to slice."""
-    dataset.SOPInstanceUID = uid.generate_uid()
+    dataset.SOPInstanceUID = _uid(vendor, random)
     dataset.InstanceNumber = number + 1
-    dataset.ImagePositionPatient = [-125.5, -130.25, -300 + 2.5 * number]
-    dataset.SliceLocation = -300 + 2.5 * number
-    dataset.AcquisitionTime = dataset.ContentTime = f"1203{number % 60:02d}.{number:06d}"
-    dataset.WindowCenter, dataset.WindowWidth = 40 + number, 400 + number
+    place = [
+        round(value + random.random(), vendor.digits) for value in (-125.5, -130.25, -300 + 2.5 * number)
+    ]
+    if vendor.modality == "CT":  # moves along the table only
+        place[:2] = [-125.5, -130.25]
+    dataset.ImagePositionPatient = [str(value)[:16] for value in place]
+    dataset.SliceLocation = str(place[2])[:16]
+    moment = f"12{number // 60:02d}{number % 60:02d}.{random.randrange(10**6):06d}"
+    dataset.InstanceCreationTime = dataset.ContentTime = moment
+    dataset.AcquisitionTime = f"12{number // 4:04d}.5"
+    dataset.SmallestImagePixelValue = random.randrange(8)
+    dataset.LargestImagePixelValue = random.randrange(1000, 4096)
+    if vendor.modality == "MR":
+        dataset.WindowCenter, dataset.WindowWidth = random.randrange(80, 999), random.randrange(90, 2000)
+        dataset.SAR = f"{random.random():.12g}"
+    else:
+        dataset.XRayTubeCurrent, dataset.Exposure = random.randrange(90, 600), random.randrange(9, 300)
+    if vendor.shadow_bytes:
+        size = vendor.shadow_bytes + 4 * random.randrange(vendor.shadow_bytes // 8)
+        private = dataset.private_block(SHADOW_GROUP, vendor.creator)
+        private.add_new(0x10, "OB", random.randbytes(size))
+    for item in dataset.ReferencedImageSequence if vendor.modality == "MR" else ():
+        item.ReferencedSOPInstanceUID = _uid(vendor, random)
 
 
 COMMON: Final[dict[str, Any]] = {
@@ -171,7 +233,6 @@ COMMON: Final[dict[str, Any]] = {
 }
 CT: Final[dict[str, Any]] = {
     "Modality": "CT",
-    "Manufacturer": "GE MEDICAL SYSTEMS",
     "ScanOptions": "HELICAL MODE",
     "KVP": 120,
     "DataCollectionDiameter": 500,
@@ -190,7 +251,6 @@ CT: Final[dict[str, Any]] = {
 }
 MR: Final[dict[str, Any]] = {
     "Modality": "MR",
-    "Manufacturer": "SIEMENS",
     "ScanningSequence": "SE",
     "SequenceVariant": ["SK", "SP"],
     "ScanOptions": ["PFP", "FS"],

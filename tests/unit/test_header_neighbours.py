@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -34,7 +35,12 @@ def _check(files: Iterable[bytes]) -> int:
     """Read files one after the other, warm and cold; return how many were recalled."""
     neighbours, recalled = Neighbours(), 0
     for data in files:
-        recalled += neighbours.recall(data[:FIRST_BYTES]) is not None
+        warm, cold = MemoryBlob(data), MemoryBlob(data)
+        if neighbours.recall(warm.pread(0, FIRST_BYTES), warm.pread):
+            recalled += 1
+            with suppress(Skipped):
+                read_instances(cold, KEY)
+            assert warm.reads == cold.reads
         assert _outcome(data, neighbours) == _outcome(data)
     return recalled
 
@@ -139,6 +145,48 @@ def test_a_changed_neighbour_is_read_as_if_alone(change: Callable[[bytes], bytes
     assert _check([changed, first, changed, second, third, changed, third]) >= 1
 
 
+SPLICES: dict[str, tuple[bytes, ...]] = {
+    "twice": tuple(b"\x20\x00\x12\x00IS\x02\x00%d \x20\x00\x12\x00IS\x02\x005 " % n for n in (1, 2, 3)),
+    "endless-bytes": tuple(
+        b"\x09\x00\x01\x10OB\0\0" + struct.pack("<I", 0xFFFFFFFF if n == 3 else n) + bytes(n)
+        for n in (2, 4, 3)
+    ),
+    "agent": tuple(
+        b"\x18\x00\x41\x10DS\x02\x00%d \x18\x00\x12\x00SQ\0\0\x12\0\0\0\xfe\xff\x00\xe0\x0a\0\0\0" % n
+        + b"\x18\x00\x41\x10DS\x02\x009 "
+        for n in (1, 2, 3)
+    ),
+}
+
+
+@pytest.mark.parametrize("splices", SPLICES.values(), ids=SPLICES)
+def test_odd_elements_are_read_as_if_alone(splices: tuple[bytes, ...]) -> None:
+    files = [_slice(number) for number in range(1, 7)]
+    marks = [data.index(b"\xe0\x7f\x10\x00OW") for data in files]
+    spliced = [
+        data[:at] + splices[n % 3] + data[at:] for n, (data, at) in enumerate(zip(files, marks, strict=True))
+    ]
+    _check(spliced)
+
+
+def test_a_class_that_the_dataset_alone_changes_is_judged() -> None:
+    whole = b"\x08\x00\x16\x00UI\x1a\x001.2.840.10008.5.1.4.1.1.4\0"
+    other = whole.replace(b"1.1.4\0", b"1.1.2\0")
+    foreign = whole.replace(b"1.1.4\0", b"1.1.7\0")
+    first, second, third, fourth = SLICES["explicit"]
+    _check([first, second.replace(whole, other), third.replace(whole, foreign), fourth])
+
+
+def test_a_character_set_governs_text_that_stays_the_same() -> None:
+    sets = ("ISO_IR 100", "ISO_IR 144", "ISO_IR 100", "ISO_IR 126", "ISO_IR 144")
+    files = [
+        _slice(number, SeriesDescription="\xe4\xf6").replace(b"ISO_IR 100", name.encode())
+        for number, name in enumerate(sets * 2, 1)
+    ]
+    assert len({_outcome(data) for data in files}) == len(files)
+    _check(files)
+
+
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "b-value": [{"DiffusionBValue": value} for value in (0.0, 50.0, 800.0)],
     "no-b-value": [{"DiffusionBValue": value} for value in (800.0, None, 50.0)],
@@ -196,6 +244,45 @@ def test_a_header_at_the_end_of_the_first_read_is_read_alike(size: int) -> None:
     filler = struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, size) + bytes(size)
     at = SLICES["explicit"][0].index(b"\x08\x00\x60\x00CS")
     assert _check([data[:at] + filler + data[at:] for data in SLICES["explicit"]]) in (0, 2)
+
+
+def _with_blobs(data: bytes, first: int, second: int) -> bytes:
+    """Put two large private values before the modality and before the pixels."""
+    for size, mark in ((first, b"\x08\x00\x60\x00CS"), (second, b"\xe0\x7f\x10\x00OW")):
+        at = data.index(mark)
+        value = struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, size) + b"7" * size
+        data = data[:at] + value + data[at:]
+    return data
+
+
+def test_a_header_with_values_jumped_over_is_recalled() -> None:
+    files = [_with_blobs(data, 50_000 + n, 20_000 - n) for n, data in enumerate(SLICES["explicit"])]
+    assert _check(files) == 2
+    assert _check([*files, files[1][:-1], files[1][:60_000], files[1][:71_000]]) == 3
+    assert _check([_with_blobs(data, 50_000, 20_000) for data in SLICES["explicit"]]) == 2
+    _check(
+        [
+            *files[:3],
+            files[3].replace(b"ISO_IR 100", b"ISO_IR 192"),
+            files[1].replace(b"CS\2\0MR", b"CS\2\0CT"),
+        ]
+    )
+    _check([*files, *SLICES["explicit"], *files])
+
+
+@given(first=st.integers(FIRST_BYTES - 1500, FIRST_BYTES + 40), second=st.integers(0, 2 * FIRST_BYTES))
+def test_windows_end_anywhere_in_a_header(first: int, second: int) -> None:
+    plain = SLICES["explicit"]
+    _check([*(_with_blobs(data, first, second) for data in plain), _with_blobs(plain[0], first + 2, second)])
+
+
+def test_a_jump_may_end_in_an_encapsulated_image() -> None:
+    pixels = b"\xff\xff\xff\xff\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x00\x60\0\0"
+    files = [
+        _with_blobs(data, n, 40_000)[:-36] + pixels + bytes(0x6000)
+        for n, data in enumerate(SLICES["explicit"])
+    ]
+    assert _check([*files, files[0][:-1]]) == 3
 
 
 @pytest.mark.parametrize("path", pydicom_files(), ids=lambda path: path.name)

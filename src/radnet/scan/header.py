@@ -70,7 +70,8 @@ class Header:
         pixel_offset: Of the value of Pixel Data in the file; None when absent.
         pixel_length: In bytes; None when undefined or absent.
         pixel_start: The first bytes of encapsulated pixels, as far as they were read anyway.
-        pixel_element: Where the element of Pixel Data begins, if the walk came to it in the first bytes.
+        pixel_element: Where the element of Pixel Data begins, if the walk came to it; None otherwise.
+        windows: What the walk read: place in the file and bytes. Empty when it had to read anything twice.
         explicit: Whether VRs are written, as far as the walk knows.
     """
 
@@ -81,6 +82,7 @@ class Header:
     pixel_length: int | None = None
     pixel_start: bytes = b""
     pixel_element: int | None = None
+    windows: list[tuple[int, bytes]] = field(default_factory=list)
     explicit: bool = True
 
 

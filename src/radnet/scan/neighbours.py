@@ -13,15 +13,17 @@ other way is not recalled but read in full. A recalled row therefore equals the 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from radnet.scan.attributes import CHARACTER_SET, LOCALIZED_VRS, PRIVATE, SCALARS, TAGS, tag_key
 from radnet.scan.header import Row
 from radnet.scan.meta import META_GROUP, PREAMBLE_BYTES, PREFIX
+from radnet.scan.pixels import Pixels, locate
 from radnet.scan.values import LATIN_CHARACTER_SETS, Reader
 from radnet.scan.walk import (
     ENTERED,
+    FIRST_BYTES,
     LONG_FORM,
     SEQUENCE_VRS,
     SHORT_FORM,
@@ -59,15 +61,17 @@ _GOVERNING: Final = frozenset(
 )
 """Elements that must be equal: the reading of others depends on them, or a series ends with them."""
 
+Pread = Callable[[int, int], bytes]
 Unpack = Callable[[bytes, int], tuple[int, ...]]
 _short_length: Final[Unpack] = struct.Struct("<H").unpack_from
 
 
 class Seen(NamedTuple):
-    """A header, whole within the first bytes of its file, that was read in full.
+    """A header that was read in full.
 
     Attributes:
-        window: These bytes.
+        window: The first bytes of the file up to the pixels; zeros where values were jumped over.
+        gaps: Where they were: first byte not read, and next element.
         start: Where the dataset begins.
         pixels: Where the element of the pixels begins.
         explicit: Whether the dataset writes VRs.
@@ -75,15 +79,8 @@ class Seen(NamedTuple):
     """
 
     window: bytes
+    gaps: list[tuple[int, int]]
     start: int
-    pixels: int
-    explicit: bool
-    row: Row
-
-
-class Recalled(NamedTuple):
-    """A header that was read by what differs; the attributes are those of `Seen`."""
-
     pixels: int
     explicit: bool
     row: Row
@@ -100,17 +97,18 @@ class Neighbours:
     def __init__(self) -> None:
         self._templates: list[_Template] = []
 
-    def recall(self, window: bytes) -> Recalled | None:
+    def recall(self, window: bytes, pread: Pread) -> tuple[Row, Pixels] | None:
         """Read a header by what differs from one that was learned.
 
         Args:
             window: The first bytes of the file.
+            pread: Reads more of it: from which place, and how many bytes.
 
         Returns:
-            None when the header must be read in full.
+            What the dataset says and where its pixels are; None when the header must be read in full.
         """
         for place, template in enumerate(self._templates):
-            recalled = template.match(window)
+            recalled = template.match(window, pread)
             if recalled is not None:
                 if place:
                     self._templates.insert(0, self._templates.pop(place))
@@ -126,6 +124,17 @@ class Neighbours:
         if not any(template.series == series and template.learn(seen) for template in self._templates):
             del self._templates[KEPT_HEADERS - 1 :]
             self._templates.insert(0, _Template(seen))
+
+
+def join(windows: Sequence[tuple[int, bytes]]) -> tuple[bytes, list[tuple[int, int]]]:
+    """Join what was read of a file, with its places, into `Seen.window` and `Seen.gaps`."""
+    if len(windows) == 1:
+        return windows[0][1], []
+    joined, gaps = bytearray(), []
+    for place, window in windows:
+        gaps += [(len(joined), place)] if joined else []
+        joined += bytes(place - len(joined)) + window
+    return bytes(joined), gaps
 
 
 class _Step(NamedTuple):
@@ -167,14 +176,16 @@ class _Template:
         self._tail_bytes = 0
         self._lists = {column: value.copy() for column, value in seen.row.items() if isinstance(value, list)}
 
-    def match(self, window: bytes) -> Recalled | None:
-        """Read a header by what differs, if it differs in nothing else."""
+    def match(self, window: bytes, pread: Pread) -> tuple[Row, Pixels] | None:
+        """Read a header by what differs, if it differs in nothing else; windows are those of the walk."""
         if not self._tail:
             return None
         row = self._seen.row.copy()
-        position = 0
+        base = position = 0
         try:
             for run, run_bytes, unpack, length_bytes, column, read, vr, inner in self._steps:
+                if position > len(window):
+                    base, position, window = base + position, 0, pread(base + position, FIRST_BYTES)
                 if not window.startswith(run, position):
                     return None
                 position += run_bytes
@@ -183,7 +194,7 @@ class _Template:
                 position = start + length
                 if read is not None:
                     value = row[column] = read(window[start:position], vr)
-                    if value is None:
+                    if value is None or position > len(window):
                         return None
                 elif length == UNDEFINED:
                     if vr not in SEQUENCE_VRS:
@@ -191,12 +202,15 @@ class _Template:
                     position = delimiter(window, start, inner) + _DELIMITER_BYTES
         except (ValueError, OverflowError, struct.error, UnusualError):
             return None
+        if position > len(window):
+            base, position, window = base + position, 0, pread(base + position, FIRST_BYTES)
         pixels = position + self._tail_bytes
         if not window.startswith(self._tail, position) or pixels + _PIXEL_HEADER_BYTES > len(window):
             return None
         for column, names in self._lists.items():
             row[column] = names.copy()
-        return Recalled(pixels, self._seen.explicit, row)
+        place, pixel_bytes, first = locate(window, pixels, self._seen.explicit)
+        return row, (base + place, pixel_bytes, first)
 
     def learn(self, other: Seen) -> bool:
         """Note in which elements another header differs.
@@ -205,10 +219,13 @@ class _Template:
             False if that is of no use: it differs otherwise, or in what must be equal, or in nothing new.
         """
         own, window = self._seen, other.window
+        ends = {end for _, end in own.gaps}
         head = position = _FIRST_ELEMENT
-        new: set[int] = set()
         try:
             self._cut = self._cut or _cut(own)
+            new = {number for number, element in enumerate(self._cut) if element.following in ends}
+            if len(new) != len(ends):
+                return False
             for number, element in enumerate(self._cut):
                 whole = own.window[head : element.following]
                 if window.startswith(whole, position):

@@ -26,7 +26,7 @@ from radnet.scan.meta import (
     encoding,
     read_meta,
 )
-from radnet.scan.neighbours import Neighbours, Seen
+from radnet.scan.neighbours import Neighbours, Seen, join
 from radnet.scan.pixels import Pixels, ends_within, locate, native_bytes
 from radnet.scan.rows import rows_to_frame
 from radnet.scan.skipped import (
@@ -40,15 +40,16 @@ from radnet.scan.skipped import (
     UNSUPPORTED_OBJECT,
     Skipped,
 )
-from radnet.scan.walk import IncompleteError, UnusualError, walk
+from radnet.scan.walk import FIRST_BYTES, IncompleteError, UnusualError, walk
 from radnet.sources.blob import Blob
 from radnet.sources.entries import DAMAGED_ARCHIVE
 
-__all__ = ["hash_patient", "read_instances", "rows_to_frame"]
+__all__ = ["FIRST_BYTES", "hash_patient", "read_instances", "rows_to_frame"]
 
-FIRST_BYTES: Final = 1 << 14
-"""The one read; the median header of real files is 5 KiB."""
 GROWTH: Final = 4
+KEPT_BYTES: Final = 4 * FIRST_BYTES
+KEPT_REACH: Final = 1 << 20
+"""Headers of more windows, or that reach further, are not kept for their neighbours."""
 MAX_WINDOW_BYTES: Final = 1 << 26
 """The functional groups of ten thousand frames take 20 to 60 MiB."""
 MAX_HEADER_BYTES: Final = 1 << 28
@@ -90,13 +91,12 @@ def read_instances(blob: Blob, patient_key: bytes, neighbours: Neighbours | None
     """
     try:
         start = blob.pread(0, FIRST_BYTES)
-        recalled = neighbours.recall(start) if neighbours else None
+        recalled = neighbours.recall(start, blob.pread) if neighbours else None
         if recalled is not None:
-            pixels, explicit, row = recalled
-            image = _image(row, locate(start, pixels, explicit), blob.size, patient_key)
-            return [_signed_padding(image)]
+            row, pixels = recalled
+            return [_signed_padding(_image(row, pixels, blob.size, patient_key))]
         row, header, meta = _read_header(blob, start)
-        seen = _seen(row, header, meta, start) if neighbours else None
+        seen = _seen(row, header, meta) if neighbours else None
         rows = _rows(row, header, meta, blob.size, patient_key)
     except Skipped:
         raise
@@ -178,11 +178,15 @@ def _walked(blob: Readable, window: bytes, position: int, explicit: bool) -> Hea
     header = Header()
     base, bytes_read, window_bytes = 0, len(window), FIRST_BYTES
     while True:
+        if window_bytes == FIRST_BYTES and bytes_read <= KEPT_BYTES and base <= KEPT_REACH:
+            header.windows.append((base, window))
+        else:
+            header.windows.clear()
         position, at_pixels = walk(window, position, explicit, header)
         if at_pixels:
             value, header.pixel_length, header.pixel_start = locate(window, position, explicit)
             header.pixel_offset = base + value
-            header.explicit, header.pixel_element = explicit, None if base else position
+            header.explicit, header.pixel_element = explicit, base + position
             return header
         following, end = base + position, base + len(window)
         if blob.size - following < 8 and following <= blob.size:
@@ -233,11 +237,11 @@ def _rows(row: Row, header: Header, meta: Meta, file_bytes: int, patient_key: by
         raise UnusualError from error
 
 
-def _seen(row: Row, header: Header, meta: Meta, start: bytes) -> Seen | None:
+def _seen(row: Row, header: Header, meta: Meta) -> Seen | None:
     """Keep an ordinary header, as it is before it becomes an image's row, for its neighbours."""
-    if header.pixel_element is None or row.get("SOPClassUID") not in CLASSIC_CLASSES:
+    if not header.windows or header.pixel_element is None or row.get("SOPClassUID") not in CLASSIC_CLASSES:
         return None
-    return Seen(start, meta.start, header.pixel_element, header.explicit, row.copy())
+    return Seen(*join(header.windows), meta.start, header.pixel_element, header.explicit, row.copy())
 
 
 def _image(row: Row, pixels: Pixels, file_bytes: int, patient_key: bytes) -> Row:

@@ -24,6 +24,8 @@ ITEM: Final = tag_key(0xFFFE, 0xE000)
 ITEM_END: Final = tag_key(0xFFFE, 0xE00D)
 SEQUENCE_END: Final = tag_key(0xFFFE, 0xE0DD)
 UNDEFINED: Final = 0xFFFFFFFF
+FIRST_BYTES: Final = 1 << 14
+"""The first window, nearly always the only one: the median header of real files is 5 KiB."""
 MAX_VALUE_BYTES: Final = 1 << 16
 """No wanted value is longer; one that claims to be is unreadable."""
 
