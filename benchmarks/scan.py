@@ -5,8 +5,8 @@ transfer syntaxes) and measures the CPU time a file on one core of every way to 
 one worker process against two. Ours is measured as a scan reads, in chunks in the order of the folder, where
 most files are read by what differs from their neighbours; in random order over all series; each file alone;
 and with opening by path and packing into a table, as a worker does. Ratios are to be read, not microseconds:
-machines are shared. dicomsdl is measured as its manual shows it, an attribute at a time, and by its bulk call,
-which tells neither absent from empty nor reads sequences and private elements.
+machines are shared. dicomsdl is measured as its manual shows it, an attribute at a time, and by its bulk
+call, which tells neither absent from empty nor reads sequences and private elements.
 
     python benchmarks/scan.py --files 5000 --rounds 5
 """
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
-        "--reads", type=int, default=60_000, help="files read to compare one and two processes"
+        "--reads", type=int, default=100_000, help="files read to compare one and two processes"
     )
     parser.add_argument("--folder", type=Path, help="where to write the archive; temporary by default")
     options = parser.parse_args()

@@ -159,7 +159,7 @@ def _set_slice(dataset: Dataset, number: int, vendor: Vendor, random: Random) ->
     dataset.LargestImagePixelValue = random.randrange(1000, 4096)
     if vendor.modality == "MR":
         dataset.WindowCenter, dataset.WindowWidth = random.randrange(80, 999), random.randrange(90, 2000)
-        dataset.SAR = f"{random.random():.12g}"
+        dataset.SAR = f"{random.random():.10g}"
     else:
         dataset.XRayTubeCurrent, dataset.Exposure = random.randrange(90, 600), random.randrange(9, 300)
     if vendor.shadow_bytes:

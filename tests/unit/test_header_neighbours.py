@@ -246,9 +246,9 @@ def test_a_header_at_the_end_of_the_first_read_is_read_alike(size: int) -> None:
     assert _check([data[:at] + filler + data[at:] for data in SLICES["explicit"]]) in (0, 2)
 
 
-def _with_blobs(data: bytes, first: int, second: int) -> bytes:
-    """Put two large private values before the modality and before the pixels."""
-    for size, mark in ((first, b"\x08\x00\x60\x00CS"), (second, b"\xe0\x7f\x10\x00OW")):
+def _with_blobs(data: bytes, first: int, second: int, behind: bytes = b"\xe0\x7f\x10\x00OW") -> bytes:
+    """Put two large private values before the modality and before the pixels, or another element."""
+    for size, mark in ((first, b"\x08\x00\x60\x00CS"), (second, behind)):
         at = data.index(mark)
         value = struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, size) + b"7" * size
         data = data[:at] + value + data[at:]
@@ -270,10 +270,20 @@ def test_a_header_with_values_jumped_over_is_recalled() -> None:
     _check([*files, *SLICES["explicit"], *files])
 
 
+@settings(deadline=None)
 @given(first=st.integers(FIRST_BYTES - 1500, FIRST_BYTES + 40), second=st.integers(0, 2 * FIRST_BYTES))
 def test_windows_end_anywhere_in_a_header(first: int, second: int) -> None:
     plain = SLICES["explicit"]
     _check([*(_with_blobs(data, first, second) for data in plain), _with_blobs(plain[0], first + 2, second)])
+
+
+def test_a_value_cut_by_the_end_of_a_window_is_read_whole() -> None:
+    plain, next_one = SLICES["explicit"], b"\x20\x00\x37\x00DS"
+    fitting = FIRST_BYTES - max(data.index(next_one) for data in plain) - 2 * 12
+    files = [_with_blobs(data, fitting, 40_000, next_one) for data in plain]
+    assert _check(files) == 2
+    for more in range(0, 200, 2):
+        _check([*files, _with_blobs(plain[2], fitting + more, 40_000, next_one)])
 
 
 def test_a_jump_may_end_in_an_encapsulated_image() -> None:
