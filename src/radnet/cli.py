@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from radnet.executors import Shard, Workers
 
 DEFAULT_CONFIG: Final = Path("radnet.toml")
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C."""
 _RIGHTS: Final = "get the right to read and write there, or name another place"
 _ROOM: Final = "free some room on the disk"
 WAYS_OUT: Final = {
@@ -288,8 +291,15 @@ def synthesize(
 
 def main() -> None:
     """Run the command line; our own errors are one sentence and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
     try:
         app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stderr.write("radnet: stopped; the same command goes on where it was\n")
+        raise
     except RadnetError as error:
         sys.stderr.write(f"radnet: {error}\n")
         sys.exit(2)

@@ -74,6 +74,8 @@ def _lines(summary: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """Write counts and paths one a line, and counts by name as `name 3, other 5`."""
     for key, value in summary.items():
         name = f"{indent}{key.removeprefix('n_').replace('_', ' '):<{NAME_WIDTH}} "
+        if value is None:
+            continue
         if not isinstance(value, Mapping):
             yield name + (f"{value:,}" if type(value) is int else str(value))
         elif any(isinstance(part, Mapping) for part in value.values()):

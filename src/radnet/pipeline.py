@@ -128,7 +128,7 @@ def find_stage(name: str) -> Stage:
 
 
 def run_pipeline(
-    sources: Sequence[Path | str],
+    sources: Path | str | Sequence[Path | str],
     work: Path | str,
     config: RadnetConfig = RadnetConfig(),
     workers: Workers = Workers(),
@@ -141,7 +141,7 @@ def run_pipeline(
     With a shard, each call reads its share of the files; the call that finds all shares read goes on alone.
 
     Args:
-        sources: Folders, archives or files with DICOM.
+        sources: A folder, archive or file with DICOM, or several.
         work: The workspace.
         config: The resolved configuration.
         workers: Where parallel stages run.

@@ -26,6 +26,9 @@ INTEGER: Final = pl.Int64()
 REALS: Final = pl.List(pl.Float64())
 TEXTS: Final = pl.List(pl.String())
 
+ROW_GROUP: Final = 50_000
+"""Rows in a row group of a table written by ranges."""
+
 ORIGIN_COLUMNS: Final[dict[str, pl.DataType]] = {
     "source": TEXT,  # as the user named it, made absolute
     "path": TEXT,  # absolute; archive.zip!member inside an archive
@@ -257,6 +260,33 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_ranges(frame: pl.LazyFrame, ranges: Sequence[tuple[str, str]], path: Path) -> None:
+    """Write a table that may be larger than memory, range by range of its `path` column, whole or not at all.
+
+    Args:
+        frame: Rows in their final order within every range.
+        ranges: First and last path of each range, in order; they hold all rows.
+        path: Final name; its folder must exist.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    pieces = [partial.with_name(f"{partial.name}.{number}") for number in range(max(1, len(ranges)))]
+    try:
+        if not ranges:
+            frame.clear().collect().write_parquet(pieces[0], compression="zstd")
+        for (first, last), piece in zip(ranges, pieces, strict=False):
+            within = frame.filter(pl.col("path").is_between(pl.lit(first), pl.lit(last))).collect()
+            within.write_parquet(piece, compression="zstd", row_group_size=ROW_GROUP)
+        if len(pieces) == 1:
+            pieces[0].replace(path)
+            return
+        whole = pl.concat([pl.scan_parquet(piece) for piece in pieces])
+        whole.sink_parquet(partial, compression="zstd", row_group_size=ROW_GROUP, maintain_order=True)
+        partial.replace(path)
+    finally:
+        for piece in pieces:
+            piece.unlink(missing_ok=True)
 
 
 def conform(frame: pl.DataFrame, columns: dict[str, pl.DataType]) -> pl.DataFrame:

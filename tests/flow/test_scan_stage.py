@@ -226,3 +226,31 @@ def test_two_scans_of_one_share_at_once_are_refused(tmp_path: Path, archive: Pat
 
 def test_every_refusal_of_a_listing_is_a_known_reason() -> None:
     assert set(REFUSALS) <= set(STEPS)
+
+
+def test_a_copy_cut_off_before_its_pixels_does_not_displace_the_whole_file(
+    tmp_path: Path, scan: Scan
+) -> None:
+    first, *_ = write_series(tmp_path / "archive" / "whole", 2, 3)
+    headless = image(2, 0)
+    del headless.PixelData
+    write_image(tmp_path / "archive" / "a cut copy", headless)
+    instances = pl.read_parquet(scan(tmp_path / "archive").instances)
+    assert len(instances) == 3
+    assert str(first) in instances["path"].to_list()
+
+
+def test_one_source_may_be_named_without_a_list(tmp_path: Path) -> None:
+    write_series(tmp_path / "archive", 2, 3)
+    assert scan_archive(str(tmp_path / "archive"), tmp_path / "work").n_instances == 3
+
+
+def test_tables_merged_in_ranges_hold_the_same_rows(
+    archive: Path, scan: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pl.read_parquet(scan(archive).instances)
+    monkeypatch.setattr("radnet.scan.parts.path_ranges.__defaults__", (7,))
+    ranged = scan_archive([archive], tmp_path / "ranges", workers=Workers("serial"))
+    again = pl.read_parquet(ranged.instances)
+    assert again.drop("patient").equals(whole.drop("patient"))
+    assert not list((tmp_path / "ranges" / "1-scan").glob(".*partial*"))

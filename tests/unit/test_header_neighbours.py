@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 
-from radnet.scan.neighbours import KEPT_HEADERS, Neighbours
+from radnet.scan.neighbours import FRUITLESS, KEPT_HEADERS, SHORTEST_REST, Neighbours
 from radnet.scan.reader import FIRST_BYTES, read_instances
 from radnet.scan.skipped import Skipped
 
@@ -360,3 +360,19 @@ def test_an_encapsulated_neighbour_is_recalled() -> None:
         files.append(head + b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + pixels)
     assert _check(files) == 2
     assert _check([*files, files[0][:-20]]) == 3
+
+
+def test_learning_rests_among_strangers_and_begins_again() -> None:
+    """Files in random order are read as fast as alone, and a series that follows them is recalled again."""
+    strangers = [_slice(0, SeriesInstanceUID=f"1.2.{number}") for number in range(FRUITLESS)]
+    neighbours = Neighbours()
+    for data in strangers:
+        assert not neighbours.resting
+        assert _outcome(data, neighbours) == _outcome(data)
+    for number in range(SHORTEST_REST):
+        assert neighbours.resting
+        assert _outcome(_slice(number), neighbours) == _outcome(_slice(number))
+    for number in range(2):
+        assert _outcome(_slice(number), neighbours) == _outcome(_slice(number))
+    blob = MemoryBlob(_slice(2))
+    assert neighbours.recall(blob.pread(0, FIRST_BYTES), blob.pread)

@@ -95,6 +95,13 @@ def test_two_echoes_are_two_stacks(tmp_path: Path) -> None:
     ]
 
 
+def test_two_kernels_in_one_series_are_two_stacks(tmp_path: Path) -> None:
+    rows = renamed(scan_of(), "a", ConvolutionKernel="B30f") + renamed(
+        scan_of(), "b", ConvolutionKernel="B70f"
+    )
+    assert verdicts(rows, tmp_path) == [("uniform", 12, 3.0)] * 2
+
+
 def test_twenty_volumes_are_one_time_series(tmp_path: Path) -> None:
     rows = [
         row
@@ -205,6 +212,15 @@ def test_wiped_identifiers_are_told_apart_by_folder(tmp_path: Path) -> None:
     stacks, _ = group(rows, tmp_path)
     assert stacks["geometry"].to_list() == ["uniform"] * 2
     assert stacks["stack_id"].n_unique() == stacks["acquisition_group"].n_unique() == 2
+
+
+def test_wiped_identifiers_do_not_join_patients(tmp_path: Path) -> None:
+    rows = [
+        row | {"path": f"/a/{patient}{number}", "SeriesInstanceUID": "", "patient": patient}
+        for patient in "pq"
+        for number, row in enumerate(scan_of())
+    ]
+    assert verdicts(rows, tmp_path) == [("uniform", 12, 3.0)] * 2
 
 
 def test_an_empty_scan_gives_empty_tables(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One instance for each SOPInstanceUID: of several files the first path is kept.
+"""One instance for each SOPInstanceUID: of several files the first path is kept, one with pixels if any has.
 
 The others are skipped as `duplicate_instance`, and their error says whether their bytes are the same: a
 recompressed or edited copy bears the same UID. Only such files are ever read whole. Frames of one file share
@@ -36,7 +36,7 @@ _BLOCK_BYTES: Final = 1 << 20
 _CHUNK_FILES: Final = 50
 
 
-def find_duplicates(instances: pl.DataFrame, digests: Path, workers: Workers) -> pl.DataFrame:
+def find_duplicates(instances: pl.LazyFrame, digests: Path, workers: Workers) -> pl.DataFrame:
     """Name the files whose instance another file holds already.
 
     Args:
@@ -47,8 +47,11 @@ def find_duplicates(instances: pl.DataFrame, digests: Path, workers: Workers) ->
     Returns:
         SKIPPED_COLUMNS, one row a duplicate file.
     """
-    files = instances.select("source", *FILE_KEY, "SOPInstanceUID").unique("path").sort("path")
-    files = files.filter(pl.col("SOPInstanceUID").is_not_null() & pl.col("SOPInstanceUID").is_duplicated())
+    named = instances.select("source", *FILE_KEY, "SOPInstanceUID", "pixel_offset").unique("path").collect()
+    # a copy that was cut off before its pixels must not displace the whole one
+    files = named.sort(pl.col("pixel_offset").is_null(), "path").filter(
+        pl.col("SOPInstanceUID").is_not_null() & pl.col("SOPInstanceUID").is_duplicated()
+    )
     first = pl.col(*FILE_KEY).first().over("SOPInstanceUID").name.prefix("kept_")
     copies = files.with_columns(first).filter(pl.col("path") != pl.col("kept_path"))
     known = _digest_all(copies.filter(pl.col("size") == pl.col("kept_size")), digests, workers)

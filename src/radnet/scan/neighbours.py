@@ -38,6 +38,10 @@ from radnet.scan.walk import (
 
 KEPT_HEADERS: Final = 4
 """Series may alternate within a folder, and the slices of one between several forms of header."""
+FRUITLESS: Final = 16
+"""Headers learned in a row with none recalled, after which a rest is taken: these files are no neighbours."""
+SHORTEST_REST: Final = 50
+"""Files that are then read without learning; twice as many after every vain attempt."""
 
 _FIRST_ELEMENT: Final = PREAMBLE_BYTES + len(PREFIX)
 _PIXEL_HEADER_BYTES: Final = 12
@@ -92,10 +96,18 @@ class Neighbours:
     Raw values of these files stand in it, patients' ids among them: it is made for one task of one worker.
     """
 
-    __slots__ = ("_templates",)
+    __slots__ = ("_fruitless", "_next_rest", "_rest", "_templates")
 
     def __init__(self) -> None:
         self._templates: list[_Template] = []
+        self._fruitless = 0
+        self._rest = 0
+        self._next_rest = SHORTEST_REST
+
+    @property
+    def resting(self) -> bool:
+        """Whether learning has not paid lately: then nothing is recalled or learned for a while."""
+        return self._rest > 0
 
     def recall(self, window: bytes, pread: Pread) -> tuple[Row, Pixels] | None:
         """Read a header by what differs from one that was learned.
@@ -107,9 +119,13 @@ class Neighbours:
         Returns:
             What the dataset says and where its pixels are; None when the header must be read in full.
         """
+        if self._rest:
+            self._rest -= 1
+            return None
         for place, template in enumerate(self._templates):
             recalled = template.match(window, pread)
             if recalled is not None:
+                self._fruitless, self._next_rest = 0, SHORTEST_REST
                 if place:
                     self._templates.insert(0, self._templates.pop(place))
                 return recalled
@@ -124,6 +140,9 @@ class Neighbours:
         if not any(template.series == series and template.learn(seen) for template in self._templates):
             del self._templates[KEPT_HEADERS - 1 :]
             self._templates.insert(0, _Template(seen))
+        self._fruitless += 1
+        if self._fruitless == FRUITLESS:
+            self._fruitless, self._rest, self._next_rest = 0, self._next_rest, 2 * self._next_rest
 
 
 def join(windows: Sequence[tuple[int, bytes]]) -> tuple[bytes, list[tuple[int, int]]]:

@@ -29,6 +29,9 @@ PART_COLUMNS: Final[dict[str, pl.DataType]] = {**INSTANCE_COLUMNS, "reason": TEX
 TRANSIENT: Final = (UNREADABLE_FILE, VANISHED)
 """Reasons that may pass: such files are tried again at the next scan."""
 
+RANGE_ROWS: Final = 100_000
+"""Rows that are in memory at a time when parts are merged; about 0.2 GB."""
+
 _PART_ROWS: Final = 20_000
 _PART_SECONDS: Final = 5.0
 _FINGERPRINT_DIGITS: Final = 12
@@ -87,17 +90,17 @@ def read_outcomes(paths: Iterable[Path], files: pl.DataFrame) -> pl.DataFrame:
         files: The inventory's files.
 
     Returns:
-        One row a file that was read: FILE_KEY, `reason` (null for instances) and `part`, the part whose rows
-        count. A file stands in several parts when it was tried again or two scans met; an instance wins
-        over a reason, a lasting reason over a passing one.
+        One row a file that was read, by path: FILE_KEY, `reason` (null for instances), `n_rows` and `part`,
+        the part whose rows count. A file stands in several parts when it was tried again or two scans met;
+        an instance wins over a reason, a lasting reason over a passing one.
     """
     columns = [*FILE_KEY, "reason"]
-    schema = {**{name: PART_COLUMNS[name] for name in columns}, "part": TEXT}
+    schema = {**{name: PART_COLUMNS[name] for name in columns}, "n_rows": pl.get_index_type(), "part": TEXT}
     frames = [pl.DataFrame(schema=schema)]
     for path in paths:
         part = _read(path, columns)
         if part is not None:
-            frames.append(part.unique().with_columns(part=pl.lit(str(path))))
+            frames.append(part.group_by(columns).len("n_rows").with_columns(part=pl.lit(str(path))))
     rank = (
         pl.when(pl.col("reason").is_null()).then(2).otherwise((~pl.col("reason").is_in(TRANSIENT)).cast(int))
     )
@@ -105,12 +108,13 @@ def read_outcomes(paths: Iterable[Path], files: pl.DataFrame) -> pl.DataFrame:
         pl.concat(frames)
         .join(files, on=FILE_KEY, how="semi")
         .sort(rank, "part")
-        .unique("path", keep="last", maintain_order=True)
+        .unique("path", keep="last")
+        .sort("path")
     )
 
 
-def read_rows(outcomes: pl.DataFrame) -> pl.DataFrame:
-    """Read all rows of the files that count, and no others.
+def scan_rows(outcomes: pl.DataFrame) -> pl.LazyFrame:
+    """Read all rows of the files that count, and no others, when collected.
 
     Args:
         outcomes: As `read_outcomes` gives them.
@@ -118,10 +122,26 @@ def read_rows(outcomes: pl.DataFrame) -> pl.DataFrame:
     Returns:
         PART_COLUMNS, in no order.
     """
-    frames = [pl.DataFrame(schema=PART_COLUMNS)]
+    frames = [pl.LazyFrame(schema=PART_COLUMNS)]
     for (part,), files in outcomes.group_by("part"):
-        frames.append(pl.read_parquet(str(part)).join(files, on=FILE_KEY, how="semi"))
+        counted = files.lazy().select(FILE_KEY)
+        frames.append(pl.scan_parquet(str(part)).join(counted, on=FILE_KEY, how="semi"))
     return pl.concat(frames)
+
+
+def path_ranges(outcomes: pl.DataFrame, rows: int = RANGE_ROWS) -> list[tuple[str, str]]:
+    """Cut the files that count into ranges of paths, so that all their rows never need room at once.
+
+    Args:
+        outcomes: As `read_outcomes` gives them.
+        rows: Rows in a range, unless one file alone has more.
+
+    Returns:
+        First and last path of each range, in order; the same whoever read the files.
+    """
+    number = ((pl.col("n_rows").cum_sum() - pl.col("n_rows")) // rows).alias("range")
+    ranges = outcomes.sort("path").group_by(number, maintain_order=True)
+    return ranges.agg(first=pl.col("path").first(), last=pl.col("path").last()).drop("range").rows()
 
 
 def count_rows(paths: Iterable[Path]) -> int:

@@ -96,7 +96,7 @@ def read_instances(blob: Blob, patient_key: bytes, neighbours: Neighbours | None
             row, pixels = recalled
             return [_signed_padding(_image(row, pixels, blob.size, patient_key))]
         row, header, meta = _read_header(blob, start)
-        seen = _seen(row, header, meta) if neighbours else None
+        seen = _seen(row, header, meta) if neighbours and not neighbours.resting else None
         rows = _rows(row, header, meta, blob.size, patient_key)
     except Skipped:
         raise

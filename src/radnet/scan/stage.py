@@ -29,11 +29,12 @@ from radnet.scan.parts import (
     count_rows,
     fingerprint,
     part_paths,
+    path_ranges,
     read_outcomes,
-    read_rows,
+    scan_rows,
 )
 from radnet.scan.reading import crashed, read_chunk
-from radnet.tables import INSTANCE_COLUMNS, SKIPPED_COLUMNS, conform, write_table
+from radnet.tables import INSTANCE_COLUMNS, SKIPPED_COLUMNS, write_ranges, write_table
 from radnet.workspace import Workspace, patient_key
 
 STAGE: Final = "scan"
@@ -62,8 +63,8 @@ class ScanSummary:
         n_instances: Image instances, frames of enhanced files counted singly.
         n_skipped: Files by reason.
         complete: Whether all shares are read and the tables written; if not, the counts are of files so far.
-        instances: Path of the table of instances.
-        skipped: Path of the table of skipped files.
+        instances: Path of the table of instances; None until the scan is complete.
+        skipped: Path of the table of skipped files; None until the scan is complete.
     """
 
     n_files: int
@@ -71,12 +72,12 @@ class ScanSummary:
     n_instances: int
     n_skipped: dict[str, int]
     complete: bool
-    instances: str
-    skipped: str
+    instances: str | None
+    skipped: str | None
 
 
 def scan_archive(
-    sources: Sequence[Path | str],
+    sources: Path | str | Sequence[Path | str],
     work: Path | str,
     config: RadnetConfig = RadnetConfig(),
     workers: Workers = Workers(),
@@ -86,7 +87,7 @@ def scan_archive(
     """Read every header of the sources that is not read yet, and write the tables when all are.
 
     Args:
-        sources: Folders, zip and tar files, single files.
+        sources: A folder, zip or tar file or single file, or several.
         work: The workspace.
         config: The resolved configuration.
         workers: Where headers are read.
@@ -97,6 +98,7 @@ def scan_archive(
         SourceError: If a source does not exist, or if there is no file in any.
         WorkspaceError: If another process reads the same share into this workspace.
     """
+    sources = [sources] if isinstance(sources, str | Path) else sources
     workspace = Workspace(work)
     inventory = take_inventory(sources, exclude=workspace.root)
     if inventory.files.is_empty() and inventory.refused.is_empty():
@@ -164,24 +166,20 @@ class _Run:
         """Write the tables if every file has been read by someone."""
         paths = self._parts()
         outcomes = read_outcomes(paths, self._inventory.files)
+        skipped = outcomes.drop_nulls("reason")
         complete = len(outcomes) == len(self._inventory.files)
-        rows = read_rows(outcomes) if complete else None
-        if rows is None:
-            instances, skipped = outcomes.filter(pl.col("reason").is_null()), outcomes.drop_nulls("reason")
-        else:
-            instances, skipped = self._tables(rows, workers)
-            write_table(instances, self._folder / INSTANCES)
-            write_table(skipped, self._folder / SKIPPED)
-            self._pack(paths, rows)
+        if complete:
+            skipped = self._write_tables(outcomes, workers)
+            self._pack(paths, outcomes)
             self._record(sources, config)
         return ScanSummary(
             n_files=len(self._inventory.files) + len(self._inventory.refused),
             n_read=n_read,
-            n_instances=len(instances),
+            n_instances=self._count_instances() if complete else int(_instances(outcomes)["n_rows"].sum()),
             n_skipped=dict(skipped["reason"].value_counts().sort("reason").iter_rows()),
             complete=complete,
-            instances=str(self._folder / INSTANCES),
-            skipped=str(self._folder / SKIPPED),
+            instances=str(self._folder / INSTANCES) if complete else None,
+            skipped=str(self._folder / SKIPPED) if complete else None,
         )
 
     def _todo(self, shard: Shard) -> pl.DataFrame:
@@ -191,28 +189,41 @@ class _Run:
         held = [shard.holds(stream or path) for path, stream in todo.select("path", "stream").iter_rows()]
         return todo.filter(pl.Series(held, dtype=pl.Boolean))
 
-    def _tables(self, rows: pl.DataFrame, workers: Workers) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Make the final tables; the source is taken from this listing, whoever read the file."""
-        named = rows.drop("source").join(self._inventory.files.select("path", "source"), on="path")
-        instances = named.filter(pl.col("reason").is_null())
-        copies = find_duplicates(instances, self._folder / PARTS / DIGESTS, workers)
-        kept = instances.join(copies, on="path", how="anti").sort("path", "frame", nulls_last=False)
-        skipped = pl.concat(
-            [
-                conform(named.drop_nulls("reason"), SKIPPED_COLUMNS),
-                self._inventory.refused,
-                copies,
-            ]
-        )
-        return conform(kept, INSTANCE_COLUMNS).rechunk(), skipped.sort("path", "reason").rechunk()
+    def _write_tables(self, outcomes: pl.DataFrame, workers: Workers) -> pl.DataFrame:
+        """Write the final tables and return the skipped files.
 
-    def _pack(self, paths: list[Path], rows: pl.DataFrame) -> None:
+        The source is taken from this listing, whoever read the file.
+        """
+        rows = (
+            scan_rows(outcomes)
+            .drop("source")
+            .join(self._inventory.files.lazy().select("path", "source"), on="path")
+        )
+        instances = rows.filter(pl.col("reason").is_null())
+        copies = find_duplicates(instances, self._folder / PARTS / DIGESTS, workers)
+        unlike = instances.join(copies.lazy().select("path"), on="path", how="anti")
+        sorted_rows = unlike.sort("path", "frame", nulls_last=False).select(list(INSTANCE_COLUMNS))
+        write_ranges(sorted_rows, path_ranges(_instances(outcomes)), self._folder / INSTANCES)
+        refused = rows.drop_nulls("reason").select(list(SKIPPED_COLUMNS)).collect()
+        skipped = pl.concat([refused, self._inventory.refused, copies]).sort("path", "reason").rechunk()
+        write_table(skipped, self._folder / SKIPPED)
+        return skipped
+
+    def _count_instances(self) -> int:
+        counted: int = pl.scan_parquet(self._folder / INSTANCES).select(pl.len()).collect().item()
+        return counted
+
+    def _pack(self, paths: list[Path], outcomes: pl.DataFrame) -> None:
         """Forget what is gone or superseded, unless another share is being read right now."""
-        if len(paths) <= MANY_PARTS and count_rows(paths) == len(rows):
+        if len(paths) <= MANY_PARTS and count_rows(paths) == outcomes["n_rows"].sum():
             return
         with self._other_shares() as free:
             if free:
-                self._writer.add(rows)
+                rows = scan_rows(outcomes)
+                for first, last in path_ranges(outcomes):
+                    self._writer.add(
+                        rows.filter(pl.col("path").is_between(pl.lit(first), pl.lit(last))).collect()
+                    )
                 self._writer.flush()
                 for path in paths:
                     path.unlink()
@@ -242,6 +253,10 @@ class _Run:
 
     def _parts(self) -> list[Path]:
         return part_paths(self._folder / PARTS, self._mark)
+
+
+def _instances(outcomes: pl.DataFrame) -> pl.DataFrame:
+    return outcomes.filter(pl.col("reason").is_null())
 
 
 def _inputs(sources_digest: str, key_path: Path) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Split the instances of a series into stacks, as little as needed and never by file.
 
 What can never share a volume always splits: matrix size, pixel spacing, orientation. What merely tells
-overlapping volumes apart (echo, inversion time, flip angle, b-value, image type) splits only where it does
-tell instances at one position apart; else a sequence that varies its inversion time from slice to slice would
-fall to pieces. Time never splits: a time series is one stack with one verdict, not twenty volumes.
+overlapping volumes apart (echo, inversion time, b-value, image type, kernel) splits only where it does tell
+instances at one position apart; else a sequence that varies its inversion time from slice to slice would fall
+to pieces. Time never splits: a time series is one stack with one verdict, not twenty volumes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ HARD_KEYS: Final = (
     "StudyInstanceUID",
     "SeriesInstanceUID",
     "folder",
+    "nameless_patient",
     "SOPClassUID",
     "Rows",
     "Columns",
@@ -38,6 +39,8 @@ OVERLAP_ATTRIBUTES: Final = (
     "InversionTime",
     "FlipAngle",
     "DiffusionBValue",
+    "ConvolutionKernel",
+    "KVP",
 )
 """What tells volumes at the same positions apart, in the order in which it is tried."""
 OWN_STACK_POSITIONS: Final = 3
@@ -97,16 +100,15 @@ def with_hard_keys(instances: pl.DataFrame) -> pl.DataFrame:
     """Add the hard keys that no attribute holds.
 
     PixelSpacing counts as equal when it rounds alike to 0.001 mm. Files whose SeriesInstanceUID was wiped
-    belong together when they lie in one folder.
+    belong together when they lie in one folder and are of one patient.
     """
     rounded = pl.col("PixelSpacing").list.eval(pl.element().round(3).cast(pl.String))
     nameless = pl.col("SeriesInstanceUID").fill_null("") == ""
+    folder = pl.col("path").str.extract(r"^(.*)[/!]")
     return instances.with_columns(
         rounded.list.join(",").fill_null("").alias("pixel_spacing"),
-        pl.when(nameless)
-        .then(pl.col("path").str.extract(r"^(.*)[/!]"))
-        .otherwise(pl.lit(""))
-        .alias("folder"),
+        pl.when(nameless).then(folder).otherwise(pl.lit("")).alias("folder"),
+        pl.when(nameless).then("patient").otherwise(pl.lit("")).fill_null("").alias("nameless_patient"),
     )
 
 

@@ -48,6 +48,7 @@ _GROUPING_COLUMNS: Final = sorted(
     {
         *(name for name in (*HARD_KEYS, *OVERLAP_ATTRIBUTES) if name in INSTANCE_COLUMNS),
         "path",
+        "patient",
         "frame",
         "ImageType",
         "PixelSpacing",
