@@ -168,9 +168,7 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
             "the table has no column named by a DICOM keyword, such as Modality or SeriesDescription; "
             f"is the header line there? ({hint})"
         )
-    typed = frame.select(
-        pl.col(name).cast(READABLE[name], strict=False) for name in names if name not in LISTINGS
-    )
+    typed = frame.select(_read_as(name, frame.schema[name]) for name in names if name not in LISTINGS)
     if all(name in frame.columns and frame[name].dtype == TEXTS for name in LISTINGS):
         return typed.with_columns(frame[name] for name in LISTINGS)
     lost = [
@@ -181,6 +179,14 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     if not lost:
         return typed
     return typed.with_columns(pl.concat_list(lost).list.drop_nulls().alias("unreadable_attributes"))
+
+
+def _read_as(name: str, given: pl.DataType) -> pl.Expr:
+    """Give a column its type; a count written as a decimal number, such as a median, is rounded."""
+    wanted = READABLE[name]
+    if wanted.is_integer() and (given == pl.String() or given.is_float()):
+        return pl.col(name).cast(pl.Float64, strict=False).round().cast(wanted, strict=False)
+    return pl.col(name).cast(wanted, strict=False)
 
 
 def _keys(frame: pl.DataFrame) -> pl.Series:
