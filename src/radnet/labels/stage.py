@@ -146,7 +146,9 @@ def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
 
 
 def _rule_files(config: LabelsConfig) -> dict[str, Path]:
-    shipped = {f"rules/{path.name}": path for path in sorted(RULES_FOLDER.glob("*.toml"))}
+    shipped = {
+        f"rules/{path.relative_to(RULES_FOLDER)}": path for path in sorted(RULES_FOLDER.rglob("*.toml"))
+    }
     overlays = {str(path): path for folder in config.rules for path in sorted(folder.glob("*.toml"))}
     decided = {str(config.decisions): config.decisions} if config.decisions else {}
     return {**shipped, **overlays, **decided}
