@@ -73,7 +73,7 @@ def label_table(
         RuleError: If a rule table or the decisions file has a fault.
         TableError: If no column is a known attribute.
     """
-    known = _typed(frame)
+    known = typed_headers(frame)
     labeller = Labeller(config.labels)
     kept = frame.select(name for name in IDENTIFIERS if name in frame.columns)
     keys = _keys(frame)
@@ -159,8 +159,12 @@ def _separator(header: str) -> str:
     return {";": "semicolons", "\t": "tabs", "|": "bars"}[max(";\t|", key=header.count)]
 
 
-def _typed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Keep the known columns and give them their types; what is no number is named unreadable."""
+def typed_headers(frame: pl.DataFrame) -> pl.DataFrame:
+    """Keep the known columns and give them their types; what is no number is named unreadable.
+
+    Raises:
+        TableError: If no column is a known attribute.
+    """
     names = [name for name in frame.columns if name in READABLE]
     if not {*names} & {*KNOWN_ATTRIBUTES}:
         hint = nearest(frame.columns[0], KNOWN_ATTRIBUTES) if frame.columns else "it has no columns"
