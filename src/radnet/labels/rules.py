@@ -325,7 +325,7 @@ def _overlay(
 def _by_label(data: dict[str, Any], path: Path, faults: list[str]) -> dict[str, dict[str, Any]]:
     """Return the tables of a file by label: it is one of them, or holds several below one `applies`."""
     tables = {key: value for key, value in data.items() if key in VALUES and isinstance(value, dict)}
-    if not tables:
+    if not tables and "collection" not in data:
         return {str(data.get("label", path.stem)): data} if data else {}
     for key in data:
         if key not in (*tables, *SHARED_KEYS):
