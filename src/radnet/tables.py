@@ -212,6 +212,10 @@ LABEL_COLUMNS: Final[dict[str, pl.DataType]] = {
         for label in ("sequence", "view", "contrast", "coverage")
         for part in ("status", "rule", "evidence")
     },
+    **{
+        f"{label}_confidence": REAL  # at least this share of the rule's labels are right, by confidence.csv
+        for label in ("sequence", "view", "contrast", "coverage")
+    },
 }
 
 VOTE_COLUMNS: Final[dict[str, pl.DataType]] = {

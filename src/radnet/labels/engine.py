@@ -11,9 +11,11 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from radnet.config import LabelsConfig
 from radnet.labels.conditions import Match
+from radnet.labels.confidence import Confidence, load_confidence
 from radnet.labels.decisions import PERSON, Decisions, load_decisions
 from radnet.labels.evidence import Evidence, Nothing, Value
 from radnet.labels.lexicon import Reader
@@ -21,8 +23,8 @@ from radnet.labels.orientation import add_measured_view
 from radnet.labels.parse import CONCLUSIONS
 from radnet.labels.rules import NO_REGION, OBLIQUE, VALUES, Rule, Rulebook, load_rules
 from radnet.labels.vote import DECIDED, NO_VALUE, STATUSES, Ballot, Codes, matches, regions_of, vote
-from radnet.tables import TEXT, TEXTS, VOTE_COLUMNS
-from radnet.terms import REGIONS
+from radnet.tables import REAL, TEXT, TEXTS, VOTE_COLUMNS
+from radnet.terms import LABELS, REGIONS
 
 EVIDENCE_LENGTH: Final = 200
 """Characters of evidence that are kept."""
@@ -60,15 +62,21 @@ class Labelled:
 class Labeller:
     """The rules and decisions of one configuration, compiled once."""
 
-    def __init__(self, config: LabelsConfig) -> None:
+    def __init__(self, config: LabelsConfig, rulebook: Rulebook | None = None) -> None:
         """Load rule tables and decisions.
+
+        Args:
+            config: Names the overlays, the decisions and the policies.
+            rulebook: Rules to use in place of those that the configuration names.
 
         Raises:
             RuleError: If a rule table or the decisions file has a fault.
         """
         contrast = "contrast_paper" if config.contrast_from_agent_alone else "contrast"
         self.config = config
-        self.rulebook: Rulebook = load_rules(config.rules, contrast)
+        self.rulebook: Rulebook = rulebook or load_rules(config.rules, contrast)
+        self.confidence: Confidence = load_confidence(config.rules)
+        self._confidence = {label: self.confidence.of(label, self.rulebook) for label in LABELS}
         self.decisions: Decisions = load_decisions(config.decisions)
         self._reader: Reader = self.rulebook.reader()
 
@@ -90,6 +98,8 @@ class Labeller:
             final = _with_decisions(ballot, self.decisions.find(label, frame))
             evidence.set_column(label, *_conclusion(final))
             columns |= _columns(final, evidence)
+            if label in LABELS:
+                columns[f"{label}_confidence"] = _confidence(final, self._confidence[label])
         return Labelled(pl.DataFrame(columns), tuple(ballots), evidence)
 
 
@@ -139,6 +149,14 @@ def _columns(ballot: Ballot, evidence: Evidence) -> dict[str, pl.Series]:
         f"{label}_rule": _named(f"{label}_rule", rules, ballot.winners),
         f"{label}_evidence": _evidence(ballot, evidence),
     }
+
+
+def _confidence(ballot: Ballot, measured: NDArray[np.float64]) -> pl.Series:
+    """Give each decided label the measured lower limit of its rule; null where there is none."""
+    name = f"{ballot.label}_confidence"
+    known = (ballot.statuses == STATUSES.index(DECIDED)) & (ballot.winners < len(measured))
+    found = np.append(measured, np.nan)[np.where(known, ballot.winners, len(measured))]
+    return pl.Series(name, found, dtype=REAL).fill_nan(None)
 
 
 def _named(name: str, words: tuple[str | None, ...], codes: Codes) -> pl.Series:

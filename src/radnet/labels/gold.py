@@ -54,6 +54,12 @@ class GoldSet:
     truths: pl.DataFrame
     rows: pl.Series
 
+    def collections(self) -> list[str]:
+        """Return the collection of each row; empty where none is named."""
+        if "collection_id" not in self.headers.columns:
+            return [""] * self.headers.height
+        return self.headers["collection_id"].fill_null("").to_list()
+
     def only(self, rows: list[int]) -> GoldSet:
         """Return some of the rows."""
         return GoldSet(self.headers[rows], self.truths[rows], self.rows[rows])

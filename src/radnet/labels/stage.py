@@ -15,10 +15,12 @@ import polars as pl
 from radnet import __version__
 from radnet.config import LabelsConfig, RadnetConfig
 from radnet.executors import Progress, silent
+from radnet.labels.confidence import CONFIDENCE_NAME
 from radnet.labels.engine import Labeller
 from radnet.labels.exclusions import add_exclusions
 from radnet.labels.funnel import count_funnel
 from radnet.labels.rules import RULES_FOLDER
+from radnet.labels.studies import batches, in_given_order
 from radnet.scan.skipped import STEPS
 from radnet.tables import LABEL_COLUMNS, VOTE_COLUMNS, conform, read_table, write_table
 from radnet.terms import LABELS
@@ -111,17 +113,18 @@ def label_frame(
     """
     labeller = Labeller(config.labels)
     target = config.volumes.shape[0]
-    labels = [pl.DataFrame(schema=LABEL_COLUMNS)]
+    labels: list[pl.DataFrame] = []
     votes = [pl.DataFrame(schema=VOTE_COLUMNS)]
-    for start in range(0, stacks.height, BATCH_STACKS):
-        batch = stacks.slice(start, BATCH_STACKS)
+    order = list(batches(stacks, BATCH_STACKS))
+    for rows in order:
+        batch = stacks[rows]
         done = labeller.label(as_evidence(batch))
         labelled = batch.hstack(done.labels)
         judged = add_exclusions(labelled, config.labels, labeller.decisions, target)
         labels.append(conform(judged, LABEL_COLUMNS))
         votes.append(done.votes(batch["stack_id"]))
-        progress(min(start + BATCH_STACKS, stacks.height), stacks.height)
-    return pl.concat(labels), pl.concat(votes)
+        progress(sum(part.height for part in labels), stacks.height)
+    return in_given_order(labels, order), pl.concat(votes)
 
 
 def as_evidence(stacks: pl.DataFrame) -> pl.DataFrame:
@@ -150,8 +153,10 @@ def _rule_files(config: LabelsConfig) -> dict[str, Path]:
         f"rules/{path.relative_to(RULES_FOLDER)}": path for path in sorted(RULES_FOLDER.rglob("*.toml"))
     }
     overlays = {str(path): path for folder in config.rules for path in sorted(folder.glob("*.toml"))}
+    measured = {str(folder / CONFIDENCE_NAME): folder / CONFIDENCE_NAME for folder in config.rules}
+    measured[f"rules/{CONFIDENCE_NAME}"] = RULES_FOLDER / CONFIDENCE_NAME
     decided = {str(config.decisions): config.decisions} if config.decisions else {}
-    return {**shipped, **overlays, **decided}
+    return {**shipped, **overlays, **measured, **decided}
 
 
 def _skipped(workspace: Workspace) -> pl.DataFrame:
