@@ -6,7 +6,7 @@ for, and later tables may test earlier conclusions. `form` has no status: it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,9 @@ from radnet.labels.evidence import Evidence, Nothing, Value
 from radnet.labels.lexicon import Reader
 from radnet.labels.orientation import add_measured_view
 from radnet.labels.parse import CONCLUSIONS
+from radnet.labels.relations import RELATION, WITNESS_TIERS, relate
 from radnet.labels.rules import NO_REGION, OBLIQUE, VALUES, Rule, Rulebook, load_rules
+from radnet.labels.studies import can_be_ordered
 from radnet.labels.vote import DECIDED, NO_VALUE, STATUSES, Ballot, Codes, matches, regions_of, vote
 from radnet.tables import REAL, TEXT, TEXTS, VOTE_COLUMNS
 from radnet.terms import LABELS, REGIONS
@@ -93,6 +95,8 @@ class Labeller:
         columns: dict[str, pl.Series] = {}
         ballots = []
         for label in CONCLUSIONS:
+            if label == "contrast":
+                self._relate(evidence, frame)
             ballot = vote(self.rulebook.tables[label], evidence)
             ballots.append(ballot)
             final = _with_decisions(ballot, self.decisions.find(label, frame))
@@ -101,6 +105,15 @@ class Labeller:
             if label in LABELS:
                 columns[f"{label}_confidence"] = _confidence(final, self._confidence[label])
         return Labelled(pl.DataFrame(columns), tuple(ballots), evidence)
+
+    def _relate(self, evidence: Evidence, frame: pl.DataFrame) -> None:
+        """Add what the other series of a study say; they are asked for their own evidence first."""
+        table = self.rulebook.tables["contrast"]
+        if can_be_ordered(frame) and RELATION in table.tiers:
+            own = tuple(rule for rule in table.rules if rule.tier in WITNESS_TIERS)
+            ballot = vote(replace(table, tiers=WITNESS_TIERS, rules=own), evidence)
+            said = _with_decisions(ballot, self.decisions.find("contrast", frame))
+            evidence.extend(relate(frame, evidence, said))
 
 
 def shown(rule: Rule, evidence: Evidence, row: int) -> Match:

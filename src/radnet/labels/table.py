@@ -20,7 +20,8 @@ from radnet.labels.engine import Labeller
 from radnet.labels.evidence import KNOWN_ATTRIBUTES
 from radnet.labels.parse import nearest
 from radnet.labels.rules import NO_REGION
-from radnet.tables import REALS, TEXTS, VOTE_COLUMNS, write_table
+from radnet.labels.studies import CLOCKS, batches, in_given_order
+from radnet.tables import REALS, TEXT, TEXTS, VOTE_COLUMNS, write_table
 from radnet.terms import LABELS
 from radnet.workspace import write_text
 
@@ -29,7 +30,12 @@ BATCH_ROWS: Final = 100_000
 IDENTIFIERS: Final = ("stack_id", "StudyInstanceUID", "SeriesInstanceUID", "collection_id")
 """Input columns that are handed through; never one that names a patient."""
 LISTINGS: Final = ("empty_attributes", "unreadable_attributes")
-READABLE: Final = {**KNOWN_ATTRIBUTES, "orientation": REALS, **dict.fromkeys(LISTINGS, TEXTS)}
+READABLE: Final = {
+    **dict.fromkeys((*IDENTIFIERS, *CLOCKS), TEXT),
+    **KNOWN_ATTRIBUTES,
+    "orientation": REALS,
+    **dict.fromkeys(LISTINGS, TEXTS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +84,14 @@ def label_table(
     kept = frame.select(name for name in IDENTIFIERS if name in frame.columns)
     keys = _keys(frame)
     labels, voted = [], [pl.DataFrame(schema=VOTE_COLUMNS)]
-    for start in range(0, max(frame.height, 1), BATCH_ROWS):
-        done = labeller.label(known.slice(start, BATCH_ROWS))
+    order = list(batches(known, BATCH_ROWS))
+    for rows in order:
+        done = labeller.label(known[rows])
         labels.append(done.labels)
         if votes:
-            voted.append(done.votes(keys.slice(start, BATCH_ROWS)))
-        progress(min(start + BATCH_ROWS, frame.height), frame.height)
-    return pl.concat([kept, pl.concat(labels)], how="horizontal"), pl.concat(voted)
+            voted.append(done.votes(keys[rows]))
+        progress(sum(part.height for part in labels), frame.height)
+    return pl.concat([kept, in_given_order(labels, order)], how="horizontal"), pl.concat(voted)
 
 
 def label_file(
