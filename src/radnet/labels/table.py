@@ -7,6 +7,7 @@ are texts like any other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -127,8 +128,12 @@ def label_file(
     return TableSummary(labels.height, counts["decided"], counts["conflict"], counts["unknown"], str(out))
 
 
-def read_headers(path: Path) -> pl.DataFrame:
+def read_headers(path: Path, more: Iterable[str] = ()) -> pl.DataFrame:
     """Read a table of headers, all columns of a CSV file as text.
+
+    Args:
+        path: A CSV or Parquet file.
+        more: Columns of a Parquet file that are wanted beside those that rules read.
 
     Raises:
         TableError: If it cannot be read, has another suffix, or is no table.
@@ -136,7 +141,7 @@ def read_headers(path: Path) -> pl.DataFrame:
     suffix = path.suffix.lower()
     try:
         if suffix == ".parquet":
-            wanted = {*READABLE, *IDENTIFIERS}
+            wanted = {*READABLE, *more}
             lazy = pl.scan_parquet(path)
             names = [name for name in lazy.collect_schema().names() if name in wanted]
             return lazy.select(names).collect() if names else pl.read_parquet(path, n_rows=0)
