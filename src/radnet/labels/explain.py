@@ -22,7 +22,7 @@ from radnet.labels.exclusions import add_exclusions
 from radnet.labels.rules import NO_REGION, Rule
 from radnet.labels.stage import STACKS, as_evidence
 from radnet.labels.studies import CLOCKS
-from radnet.labels.vote import CONFLICT, Ballot
+from radnet.labels.vote import CONFLICT, STATUSES, Ballot
 from radnet.tables import read_table
 from radnet.terms import LABELS
 from radnet.workspace import Workspace
@@ -217,7 +217,7 @@ def shown_votes(ballot: Ballot, done: Labelled, winner: str | None) -> list[Vote
     """Return the votes on the only row of a batch, the deciding one first."""
     rules = [rule for rule, mask in zip(ballot.rules, ballot.masks, strict=True) if mask[0]]
     deciding = next((rule for rule in rules if rule.name == winner), None)
-    conflict = done.labels[f"{ballot.label}_status"][0] == CONFLICT
+    conflict = STATUSES[ballot.statuses[0]] == CONFLICT
     votes = [
         VoteShown(
             rule.name,
