@@ -16,6 +16,7 @@ from typing import Final
 from radnet.config import RadnetConfig
 from radnet.errors import TableError
 from radnet.labels.engine import Labelled, Labeller
+from radnet.labels.evidence import KNOWN_ATTRIBUTES
 from radnet.labels.gold import GoldSet, label_gold, read_gold
 from radnet.labels.rules import Rulebook
 from radnet.labels.score import MEASURES, Marks, Measures, deciding_rules, judge, measure
@@ -146,6 +147,13 @@ def render(found: HeldOut) -> str:
     lines += ["", "rules that decide in one collection only"]
     lines.extend(f"  {rule}: {collection}" for rule, collection in found.single_rules.items())
     return "\n".join(lines)
+
+
+def _texts(gold: GoldSet, names: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield each text that rules read, with the collection of its row."""
+    for column in gold.headers.iter_columns():
+        if column.dtype == TEXT and column.name in KNOWN_ATTRIBUTES:
+            yield from {pair for pair in zip(column.fill_null(""), names, strict=True) if pair[0]}
 
 
 def _single(support: Mapping[str, Collections]) -> dict[str, str]:
