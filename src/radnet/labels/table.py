@@ -118,7 +118,7 @@ def label_file(
         raise TableError(f"{out}: the folder to write to does not exist; make it first")
     labels, _ = label_table(read_headers(Path(table)), config, progress, votes=False)
     if out.suffix.lower() == ".csv":
-        write_text(out, _flat(labels).write_csv())
+        write_text(out, with_flat_regions(labels).write_csv())
     else:
         write_table(labels, out)
     counts = {
@@ -212,7 +212,8 @@ def _keys(frame: pl.DataFrame) -> pl.Series:
     return pl.int_range(frame.height, eager=True).cast(pl.String)
 
 
-def _flat(labels: pl.DataFrame) -> pl.DataFrame:
+def with_flat_regions(labels: pl.DataFrame) -> pl.DataFrame:
+    """Write regions as one text, as a CSV file holds them: joined by `;`, `none` for none of the nine."""
     regions = pl.col("coverage").list.join(";")
     joined = pl.when(pl.col("coverage").list.len() == 0).then(pl.lit(NO_REGION)).otherwise(regions)
     return labels.with_columns(joined.alias("coverage"))
