@@ -7,7 +7,7 @@ Localizers are left out for coverage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -89,25 +89,6 @@ class Score:
     by_collection: dict[str, Measures]
     mistakes: tuple[Mistake, ...]
 
-    def missed(self, floors: Mapping[str, float]) -> list[str]:
-        """Return the figures that lie below their floor, in words.
-
-        Args:
-            floors: Percent by name of the measure.
-
-        Raises:
-            TableError: If there is no such measure.
-        """
-        for name in floors:
-            if name not in MEASURES:
-                raise TableError(f"unknown measure '{name}' in --floor; {nearest(name, MEASURES)}")
-        shares = {name: self.measures[name].percent for name in floors}
-        return [
-            f"{name} {'has no row' if share is None else f'{share:.1f}'} < {floors[name]:g}"
-            for name, share in shares.items()
-            if share is None or share < floors[name]
-        ]
-
 
 def score_rules(path: Path | str, config: RadnetConfig = RadnetConfig()) -> Score:
     """Measure the rules on a table of headers with truths.
@@ -131,6 +112,32 @@ def score_rules(path: Path | str, config: RadnetConfig = RadnetConfig()) -> Scor
         _by(gold, marks, "collection_id"),
         tuple(_mistakes(gold, labelled, marks)),
     )
+
+
+def check_floors(floors: Iterable[str]) -> None:
+    """Refuse a floor of a figure that there is not.
+
+    Raises:
+        TableError: If a name is no measure.
+    """
+    for name in floors:
+        if name not in MEASURES:
+            raise TableError(f"unknown measure '{name}' in --floor; {nearest(name, MEASURES)}")
+
+
+def missed(measures: Measures, floors: Mapping[str, float]) -> list[str]:
+    """Return the figures that lie below their floor, in words; one without a row does.
+
+    Args:
+        measures: The figures.
+        floors: Percent by name of the measure.
+    """
+    shares = {name: measures[name].percent for name in floors}
+    return [
+        f"{name} {'has no row' if share is None else f'{share:.1f}'} < {floors[name]:g}"
+        for name, share in shares.items()
+        if share is None or share < floors[name]
+    ]
 
 
 def judge(gold: GoldSet, labelled: Labelled) -> list[Marks]:
@@ -230,14 +237,10 @@ def deciding_rules(ballot: Ballot, row: int) -> tuple[str, ...]:
     )
 
 
-def render(score: Score, floors: Mapping[str, float] | None = None) -> str:
+def render(score: Score) -> str:
     """Return figures and mistakes as text."""
     lines = [f"{score.gold}: {score.rows} rows", ""]
-    for name, share in score.measures.items():
-        floor = (floors or {}).get(name)
-        below = floor is not None and (share.percent is None or share.percent < floor)
-        tail = "" if floor is None else f"  floor {floor:g}{'  MISSED' if below else ''}"
-        lines.append(f"{name:24s} {share}{tail}")
+    lines.extend(f"{name:24s} {share}" for name, share in score.measures.items())
     for title, groups in (("by modality", score.by_modality), ("by collection", score.by_collection)):
         if groups:
             lines += ["", title, *_grouped(groups)]
