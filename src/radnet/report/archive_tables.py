@@ -94,7 +94,8 @@ def collection_rows(series: pl.DataFrame, whole_paper: bool) -> tuple[Collection
     missing = [name for name in ("collection_id", "PatientID", "Modality") if name not in series.columns]
     series = series.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
     placed = series.with_columns(find_collections(series["collection_id"]).alias("place"))
-    counted = placed.group_by("place", pl.col("collection_id").fill_null("").alias("name")).agg(
+    other = pl.when(pl.col("place").is_null()).then(pl.col("collection_id").fill_null(""))
+    counted = placed.group_by("place", other.alias("name")).agg(
         pl.col("Modality").drop_nulls().unique().sort().str.join(", ").alias("modality"),
         pl.len().alias("series"),
         pl.col("PatientID").drop_nulls().n_unique().alias("patients"),
