@@ -19,7 +19,7 @@ from radnet.config import RadnetConfig
 from radnet.errors import TableError
 from radnet.labels.confidence import CONFIDENCE_COLUMNS, rule_digest
 from radnet.labels.engine import Labeller
-from radnet.labels.gold import label_gold, read_gold
+from radnet.labels.gold import answers, label_gold, read_gold
 from radnet.labels.rules import Rulebook
 from radnet.labels.score import MISTAKEN, judge
 from radnet.labels.shares import Share
@@ -126,7 +126,7 @@ def render(found: Calibration) -> str:
 def _decided(path: Path | str, config: RadnetConfig, labeller: Labeller) -> Iterator[Decided]:
     gold = read_gold(path)
     labelled = label_gold(gold, config, labeller)
-    marks = judge(gold, labelled)
+    marks = judge(gold, answers(labelled))
     collections = gold.collections()
     for label, parts in MISTAKEN.items():
         rules, statuses = labelled.labels[f"{label}_rule"], labelled.labels[f"{label}_status"]

@@ -17,7 +17,7 @@ from radnet.config import RadnetConfig
 from radnet.errors import TableError
 from radnet.labels.engine import Labelled, Labeller
 from radnet.labels.evidence import KNOWN_ATTRIBUTES
-from radnet.labels.gold import GoldSet, label_gold, read_gold
+from radnet.labels.gold import GoldSet, answers, label_gold, read_gold
 from radnet.labels.rules import Rulebook
 from radnet.labels.score import MEASURES, Marks, Measures, deciding_rules, judge, measure
 from radnet.tables import TEXT
@@ -119,7 +119,7 @@ def score_held_out(
     for name in sorted(set(names)):
         reduced = Labeller(labeller.config, support.without(name, labeller.rulebook))
         part = gold.only([row for row, other in enumerate(names) if other == name])
-        marks[name] = judge(part, label_gold(part, config, reduced))
+        marks[name] = judge(part, answers(label_gold(part, config, reduced)))
     return HeldOut(
         gold=str(path),
         collections=len(marks),
@@ -127,7 +127,7 @@ def score_held_out(
         phrases=len(support.phrases),
         single_rules=_single({"/".join(rule): found for rule, found in support.rules.items()}),
         single_phrases=_single({" ".join(phrase): found for phrase, found in support.phrases.items()}),
-        with_all=measure(judge(gold, labelled)),
+        with_all=measure(judge(gold, answers(labelled))),
         without=measure([mark for part in marks.values() for mark in part]),
         by_collection={name: measure(part) for name, part in marks.items()},
     )

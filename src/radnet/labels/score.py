@@ -7,7 +7,7 @@ Localizers are left out for coverage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -103,7 +103,7 @@ def score_rules(path: Path | str, config: RadnetConfig = RadnetConfig()) -> Scor
     """
     gold = read_gold(path)
     labelled = label_gold(gold, config)
-    marks = judge(gold, labelled)
+    marks = judge(gold, answers(labelled))
     return Score(
         str(path),
         len(marks),
@@ -140,10 +140,15 @@ def missed(measures: Measures, floors: Mapping[str, float]) -> list[str]:
     ]
 
 
-def judge(gold: GoldSet, labelled: Labelled) -> list[Marks]:
-    """Mark every row of a gold set."""
-    ours = answers(labelled)
-    given = ({name: ours[name][row] for name in TRUTHS} for row in range(gold.headers.height))
+def judge(gold: GoldSet, ours: Mapping[str, Sequence[str]]) -> list[Marks]:
+    """Mark every row of a gold set.
+
+    Args:
+        gold: The truths.
+        ours: What was said, by label, as `gold.answers` writes it.
+    """
+    rows = zip(*(ours[name] for name in TRUTHS), strict=True)
+    given = (dict(zip(TRUTHS, row, strict=True)) for row in rows)
     return [_mark(truth, said) for truth, said in zip(gold.truths.iter_rows(named=True), given, strict=True)]
 
 
