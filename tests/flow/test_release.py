@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,3 +142,11 @@ def test_the_recipe_names_files_that_are_there() -> None:
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
     subprocess.run(["sh", "-n", ROOT / "recipes" / "paper" / "labels.sh"], check=True)
+
+
+def test_the_documented_split_runs() -> None:
+    text = (ROOT / "docs" / "how-to" / "paper-labels.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "['training', 'test']\n"
