@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from radnet.labels.calibration import calibrate_rules
+from radnet.labels.confidence import CONFIDENCE_NAME
+from radnet.labels.rules import RULES_FOLDER
 from radnet.labels.score import Measures, missed, score_rules
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -56,3 +59,13 @@ def measures(name: str) -> Measures:
 )
 def test_the_rule_tables_hold_the_floor(name: str, label: str, floor: float) -> None:
     assert missed(measures(name), {label: floor}) == []
+
+
+def test_the_shipped_confidence_is_what_the_command_writes(tmp_path: Path) -> None:
+    calibrate_rules(sorted(GOLDEN.glob("header_texts*.csv")), tmp_path / CONFIDENCE_NAME)
+
+    shipped = (RULES_FOLDER / CONFIDENCE_NAME).read_text()
+    command = (
+        "radnet rules calibrate tests/golden/header_texts*.csv --out src/radnet/labels/rules/confidence.csv"
+    )
+    assert (tmp_path / CONFIDENCE_NAME).read_text() == shipped, f"rules changed; run {command}"
