@@ -95,12 +95,18 @@ def test_what_decides_is_counted_by_kind_of_evidence() -> None:
         {
             **statuses,
             **rules,
+            **{f"{label}_confidence": [None] * 4 for label in ("sequence", "view", "coverage")},
+            "contrast_confidence": [0.95, 0.5, None, None],
             "contrast_status": ["decided", "decided", "conflict", "decided"],
             "contrast_rule": ["says-given", "study-given", "says-given", "person"],
         },
-        schema_overrides=dict.fromkeys(rules, pl.String),
+        schema_overrides={
+            **dict.fromkeys(rules, pl.String),
+            **{f"{label}_confidence": pl.Float64 for label in ("sequence", "view", "coverage")},
+        },
     )
     contrast = next(row for row in decided_by(labels, load_rules()) if row.title == "Contrast")
 
     assert (contrast.decided, contrast.conflict, contrast.unknown) == (3, 1, 0)
+    assert contrast.sure == 1
     assert contrast.tiers == {"series": 1, "study": 1, "person": 1}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -21,6 +21,9 @@ from radnet.labels.splits import SPLITS
 from radnet.labels.vote import CONFLICT, DECIDED, UNKNOWN
 from radnet.report.distribution import LINES, PAPER_TOTALS, TITLES, Block, PaperCounts, distribution, named
 from radnet.terms import LABELS
+
+SURE: Final = 0.9
+"""Lower limit of a rule's confidence from which the card calls its labels sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Decided:
         decided: Series that have a value.
         conflict: Series whose evidence disagrees.
         unknown: Series of which nothing tells.
+        sure: Decided series whose rule was right on labelled headers at least as often as `SURE` says.
         tiers: Series decided by each kind of evidence, strongest first.
     """
 
@@ -81,6 +85,7 @@ class Decided:
     decided: int
     conflict: int
     unknown: int
+    sure: int
     tiers: Mapping[str, int]
 
 
@@ -173,6 +178,7 @@ def decided_by(labels: pl.DataFrame, rulebook: Rulebook) -> tuple[Decided, ...]:
                 decided=status.get(DECIDED, 0),
                 conflict=status.get(CONFLICT, 0),
                 unknown=status.get(UNKNOWN, 0),
+                sure=int((labels[f"{label}_confidence"] >= SURE).sum()),
                 tiers={tier: counts[tier] for tier in (*table.tiers, PERSON) if tier in counts},
             )
         )

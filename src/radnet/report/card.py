@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from radnet.labels.score import Score
 from radnet.labels.splits import SPLITS
-from radnet.report.archive_tables import CollectionRow, Decided, LabelRow
+from radnet.report.archive_tables import SURE, CollectionRow, Decided, LabelRow
 from radnet.report.overview import spaced
 from radnet.report.page import percent, thousands
 
@@ -75,4 +75,4 @@ def render_card(card: Card) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(thousands=thousands, percent=percent, spaced=spaced)
-    return environment.get_template(TEMPLATE).render(card=card)
+    return environment.get_template(TEMPLATE).render(card=card, sure=SURE)
