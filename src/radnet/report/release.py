@@ -192,11 +192,10 @@ def _card(
 
 
 def _rules_digest(config: RadnetConfig) -> str:
-    """Digest all rule tables that were read, by name and content."""
-    folders = (RULES_FOLDER, *config.labels.rules)
+    """Digest all rule tables and measured confidences that were read, by name and content."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*.toml")):
+    for folder in (RULES_FOLDER, *config.labels.rules):
+        for path in sorted((*folder.rglob("*.toml"), *folder.glob("*.csv"))):
             digest.update(f"{path.relative_to(folder)} {digest_file(path)}\n".encode())
     return digest.hexdigest()
 
