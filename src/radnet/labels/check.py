@@ -16,9 +16,10 @@ from radnet.config import RadnetConfig
 from radnet.executors import Progress, silent
 from radnet.labels.cases import rule_cases
 from radnet.labels.engine import Labelled, Labeller
+from radnet.labels.headers import read_headers, typed_headers
 from radnet.labels.rules import RuleTable
 from radnet.labels.studies import batches
-from radnet.labels.table import BATCH_ROWS, read_headers, typed_headers
+from radnet.labels.table import BATCH_ROWS
 from radnet.terms import LABELS
 
 

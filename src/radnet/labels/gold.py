@@ -15,8 +15,8 @@ import polars as pl
 from radnet.config import RadnetConfig
 from radnet.errors import TableError
 from radnet.labels.engine import Labelled, Labeller
+from radnet.labels.headers import read_headers, typed_headers
 from radnet.labels.rules import NO_REGION
-from radnet.labels.table import read_headers, typed_headers
 
 OTHER_NAMES: Final = {
     "kind": "sequence",

@@ -17,10 +17,11 @@ import polars as pl
 from radnet.config import RadnetConfig
 from radnet.errors import TableError
 from radnet.executors import Progress, silent
+from radnet.labels.headers import read_headers, typed_headers
 from radnet.labels.lexicon import Reader
 from radnet.labels.rules import NO_REGION, load_rules
 from radnet.labels.stage import FOLDER, LABELS_NAME, STACKS
-from radnet.labels.table import label_table, read_headers, typed_headers
+from radnet.labels.table import label_table
 from radnet.labels.text import shape
 from radnet.tables import TEXT, read_table
 from radnet.terms import LABELS

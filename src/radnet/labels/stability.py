@@ -11,8 +11,9 @@ import polars as pl
 from radnet.config import RadnetConfig
 from radnet.executors import Progress, silent
 from radnet.labels.engine import Labeller
+from radnet.labels.headers import read_headers, typed_headers
 from radnet.labels.studies import batches, in_given_order
-from radnet.labels.table import BATCH_ROWS, read_headers, typed_headers
+from radnet.labels.table import BATCH_ROWS
 from radnet.terms import LABELS
 
 GEOMETRY: Final = ("nearest_view", "tilt_deg", "orientation")

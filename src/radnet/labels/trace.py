@@ -15,8 +15,8 @@ import polars as pl
 from radnet.config import RadnetConfig
 from radnet.labels.engine import Labelled, Labeller
 from radnet.labels.explain import VoteShown, shown_value, shown_votes
+from radnet.labels.headers import typed_headers
 from radnet.labels.lexicon import Reader, Span
-from radnet.labels.table import typed_headers
 from radnet.labels.vote import NO_VALUE
 from radnet.terms import LABELS
 

@@ -21,10 +21,11 @@ from radnet.executors import Progress, silent
 from radnet.labels.collections import find_collections
 from radnet.labels.decisions import KEEP, load_decisions
 from radnet.labels.exclusions import add_exclusions
+from radnet.labels.headers import read_headers, typed_headers
 from radnet.labels.rules import RULES_FOLDER, load_rules
 from radnet.labels.score import Score, score_rules
 from radnet.labels.splits import paper_split
-from radnet.labels.table import label_table, read_headers, typed_headers, with_flat_regions
+from radnet.labels.table import label_table, with_flat_regions
 from radnet.report.archive_tables import LabelRow, collection_rows, decided_by, label_rows
 from radnet.report.card import Card, render_card
 from radnet.terms import EXCLUSION_STEPS, LABELS
