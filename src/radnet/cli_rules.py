@@ -27,6 +27,21 @@ rules_app = typer.Typer(
 )
 
 Gold = Annotated[Path, typer.Argument(help="CSV of headers with truths: sequence (or kind), view (plane), …")]
+Floor = Annotated[
+    list[str] | None,
+    typer.Option(help="Least percent of a figure, e.g. sequence=95; may be repeated.", metavar="NAME=PCT"),
+]
+LeaveOut = Annotated[
+    bool,
+    typer.Option(
+        "--leave-collection-out",
+        help="Score each collection without the rules and phrases that it alone supports.",
+    ),
+]
+Beside = Annotated[
+    list[Path] | None,
+    typer.Option(help="Another such table, which supports rules and phrases too; may be repeated."),
+]
 Table = Annotated[Path, typer.Argument(help="A CSV or Parquet table of DICOM keywords.")]
 
 
@@ -61,23 +76,9 @@ def check(
 @rules_app.command("score")
 def score_gold(
     gold: Gold,
-    floor: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Least percent of a figure, e.g. sequence=95; may be repeated.", metavar="NAME=PCT"
-        ),
-    ] = None,
-    leave_collection_out: Annotated[
-        bool,
-        typer.Option(
-            "--leave-collection-out",
-            help="Score each collection without the rules and phrases that it alone supports.",
-        ),
-    ] = False,
-    beside: Annotated[
-        list[Path] | None,
-        typer.Option(help="Another such table, which supports rules and phrases too; may be repeated."),
-    ] = None,
+    floor: Floor = None,
+    leave_collection_out: LeaveOut = False,
+    beside: Beside = None,
     config: Config = None,
     policy: Policy = None,
     rules: Rules = None,
@@ -93,6 +94,8 @@ def score_gold(
 
     floors = _floors(floor or [])
     score.check_floors(floors)
+    if beside and not leave_collection_out:
+        raise typer.BadParameter("--beside goes with --leave-collection-out")
     settings = resolve_config(config, policy, rules)
     if leave_collection_out:
         without = held_out.score_held_out(gold, settings, beside or ())

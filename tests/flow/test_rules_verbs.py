@@ -114,6 +114,7 @@ def test_stability_is_json(folder: Path) -> None:
             ["score", GOLD, "--floor", "sequenc=1"], "unknown measure 'sequenc'", id="no such figure"
         ),
         pytest.param(["score", GOLD, "--floor", "sequence"], "must be written NAME=PCT", id="no floor"),
+        pytest.param(["score", GOLD, "--beside", GOLD], "goes with --leave-collection-out", id="beside"),
         pytest.param(["score", "table.csv"], "lacks the truths", id="no gold"),
         pytest.param(["check", "absent"], "no such folder of rule tables", id="no folder"),
         pytest.param(["protocols"], "give either TABLE or --work", id="nothing to sum up"),

@@ -115,11 +115,7 @@ def score_held_out(
     support.add(gold, labelled)
     for other in map(read_gold, beside):
         support.add(other, label_gold(other, config, labeller))
-    marks: dict[str, list[Marks]] = {}
-    for name in sorted(set(names)):
-        reduced = Labeller(labeller.config, support.without(name, labeller.rulebook))
-        part = gold.only([row for row, other in enumerate(names) if other == name])
-        marks[name] = judge(part, answers(label_gold(part, config, reduced)))
+    marks = {name: _marks(name, gold, support, labeller) for name in sorted(set(names))}
     return HeldOut(
         gold=str(path),
         collections=len(marks),
@@ -131,6 +127,13 @@ def score_held_out(
         without=measure([mark for part in marks.values() for mark in part]),
         by_collection={name: measure(part) for name, part in marks.items()},
     )
+
+
+def _marks(name: str, gold: GoldSet, support: Support, labeller: Labeller) -> list[Marks]:
+    """Mark the rows of one collection, labelled without what it alone supports."""
+    part = gold.only([row for row, other in enumerate(gold.collections()) if other == name])
+    reduced = Labeller(labeller.config, support.without(name, labeller.rulebook))
+    return judge(part, answers(reduced.label(part.headers)))
 
 
 def render(found: HeldOut) -> str:
