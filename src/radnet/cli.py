@@ -1,7 +1,7 @@
 """The command line: one verb a stage, nothing but parsing, calling and printing.
 
-Exit codes: 0, 2 for an error that the user can mend (one sentence), 1 for a bug (a traceback), 3 when rules did
-not pass. Progress and messages go to stderr; stdout holds the outcome alone.
+Exit codes: 0, 2 for an error that the user can mend (one sentence), 1 for a bug (a traceback), 3 when rules
+did not pass. Progress and messages go to stderr; stdout holds the outcome alone.
 """
 
 from __future__ import annotations
