@@ -96,6 +96,10 @@ def test_runs_of_a_subtracted_protocol_are_plain_first_and_enhanced_last() -> No
         ("yes", "last-run-of-a-subtracted-protocol"),
     ]
     assert study(*runs) == [(None, None)] * 4
+    assert study(*runs, ("AX 3D VIBE POST", "100950"), ("SUB_S5-S1", "101000"))[3] == (
+        "no",
+        "before-its-enhanced-twin",
+    )
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,8 @@ def _by_protocol() -> dict[str, pl.Expr]:
     runs = (at - at.shift(1).over(PROTOCOL) >= APART_S).fill_null(True).cum_sum().over(PROTOCOL)
     count = runs.max().over(PROTOCOL)
     place = pl.when(runs == 1).then(pl.lit("first")).when(runs == count).then(pl.lit("last"))
-    several = known & pl.col("subtracted") & (count >= LEAST_RUNS)
+    unsaid = pl.col("said").is_null().all().over(PROTOCOL)
+    several = known & pl.col("subtracted") & unsaid & (count >= LEAST_RUNS)
     return {
         "twin_enhanced_after": pl.when(known & untouched).then(_later(_YES, PROTOCOL)),
         "twin_plain_before": pl.when(known).then(_earlier(_NO, PROTOCOL)),
