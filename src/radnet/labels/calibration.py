@@ -1,8 +1,8 @@
 """Measure how often every rule decides as people did, and write it for the labels to carry.
 
 The counts are of the deciding rule of each label. For coverage, where several rules add up, that is the first
-of the deciding tier. A rule may do worse elsewhere when it was written with the same tables at hand: `Band` leaves
-each collection out of the counts, but cannot leave it out of the writing.
+of the deciding tier. A rule may do worse elsewhere when it was written with the same tables at hand: `Band`
+leaves each collection out of the counts, but cannot leave it out of the writing.
 """
 
 from __future__ import annotations
