@@ -40,7 +40,11 @@ def ordered(seconds: list[float]) -> pl.DataFrame:
         pytest.param("106130", None, id="no minute 61"),
         pytest.param("", None, id="empty"),
         pytest.param("noon", None, id="words"),
-        pytest.param("20260301101530", None, id="a date and time"),
+        pytest.param("20260301101530.5", 36930.5, id="a date and time of DICOM"),
+        pytest.param("2026-03-01 10:15:30", 36930.0, id="a date and time of a database"),
+        pytest.param("2026-03-01T10:15:30", 36930.0, id="a date and time of ISO 8601"),
+        pytest.param("20260301", None, id="a date alone"),
+        pytest.param("2026-03-01", None, id="a date alone, with signs"),
         pytest.param(None, None, id="absent"),
     ],
 )

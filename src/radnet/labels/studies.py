@@ -20,7 +20,7 @@ CLOCKS: Final = ("AcquisitionTime", "SeriesTime")
 DAY_S: Final = 86_400.0
 LONGEST_STUDY_S: Final = 6 * 3600.0
 """Four half-lives of an extracellular gadolinium agent (90 minutes): little is left on board after it."""
-_TIME: Final = r"^(\d{1,2}:?\d{0,2}:?\d{0,2})(\.\d*)?$"
+_TIME: Final = r"^(?:\d{4}-?\d\d-?\d\d[ T]?)?(\d{1,2}:?\d{0,2}:?\d{0,2})(\.\d*)?$"
 
 
 def can_be_ordered(frame: pl.DataFrame) -> bool:
@@ -33,7 +33,7 @@ def seconds_of_day(name: str) -> pl.Expr:
     """Read a DICOM time (PS3.5, TM) as seconds since midnight; null where it is none.
 
     Args:
-        name: The column; colons between the parts and a lost leading zero are allowed.
+        name: The column; a date before it, colons in it and a lost leading zero are allowed.
     """
     text = pl.col(name).cast(pl.String).str.strip_chars()
     digits = text.str.extract(_TIME, 1).str.replace_all(":", "", literal=True)
