@@ -65,6 +65,12 @@ def test_an_enhanced_twin_overrules_an_agent_that_sticks() -> None:
     )
 
 
+def test_a_run_between_two_enhanced_ones_is_enhanced_whatever_its_twin_says() -> None:
+    found = study(("SAG T1 +C", "100000"), ("AX T1", "100500"), ("AX T1 +C", "101000"))
+
+    assert found[1] == ("yes", "after-enhanced")
+
+
 def test_a_plain_twin_tells_the_second_run_in_a_study_with_contrast_only() -> None:
     rows = (("AX T1 PRE", "100000"), ("AX T1", "101000"))
 
