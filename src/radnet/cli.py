@@ -1,7 +1,7 @@
 """The command line: one verb a stage, nothing but parsing, calling and printing.
 
-Exit codes: 0, 2 for an error that the user can mend (one sentence), 1 for a bug (a traceback). Progress and
-messages go to stderr; stdout holds the outcome alone.
+Exit codes: 0, 2 for an error that the user can mend (one sentence), 1 for a bug (a traceback), 3 when rules
+did not pass. Progress and messages go to stderr; stdout holds the outcome alone.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from radnet.cli_release import release
+from radnet.cli_rules import rules_app
 from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
 from radnet.errors import RadnetError
+from radnet.options import Config, Json, Policy, Rules, Work, resolve_config
 
 if TYPE_CHECKING:
-    from radnet.config import RadnetConfig
     from radnet.executors import Shard, Workers
 
-DEFAULT_CONFIG: Final = Path("radnet.toml")
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C."""
 _RIGHTS: Final = "get the right to read and write there, or name another place"
@@ -44,18 +45,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
+app.add_typer(rules_app)
+
 Sources = Annotated[list[Path], typer.Argument(help="Folders, zip or tar(.gz) archives, or DICOM files.")]
-Work = Annotated[Path, typer.Option(help="Workspace: the folder that holds what the stages make.")]
-Config = Annotated[
-    Path | None, typer.Option(help="Configuration file; by default radnet.toml in this folder, if there.")
-]
-Policy = Annotated[
-    str | None, typer.Option(help="Set of defaults: default, or paper for the way of 3D-RADNet section 2.1.")
-]
-Rules = Annotated[
-    list[Path] | None,
-    typer.Option("--rules", help="Folder of rule tables over the shipped ones; may be repeated."),
-]
 ExecutorName = Annotated[
     str, typer.Option("--executor", help="Where work runs: serial, processes or dask://host:port.")
 ]
@@ -65,7 +57,6 @@ WorkerCount = Annotated[
 ShardText = Annotated[
     str | None, typer.Option("--shard", help="Do share i of N, e.g. 0/3, for job arrays.", show_default=False)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 
 @app.command()
@@ -97,7 +88,7 @@ def run(
         steps = run_pipeline(
             sources,
             work,
-            _config(config, policy, rules),
+            resolve_config(config, policy, rules),
             _workers(executor, workers),
             _shard(shard),
             until,
@@ -128,7 +119,7 @@ def scan(
 
     Example: radnet scan archive/ --work work --shard 0/8
     """
-    settings = _config(config, policy)
+    settings = resolve_config(config, policy)
     _run_stage("scan", as_json, sources, work, settings, _workers(executor, workers), _shard(shard))
 
 
@@ -147,7 +138,7 @@ def group(
     Example: radnet group --work work
     """
     _whole("group", executor, workers, shard)
-    _run_stage("series", as_json, work, _config(config, policy))
+    _run_stage("series", as_json, work, resolve_config(config, policy))
 
 
 @app.command()
@@ -173,7 +164,7 @@ def label(
     Examples: radnet label --work work; radnet label pacs-export.csv --out labels.csv
     """
     _whole("label", executor, workers, shard)
-    settings = _config(config, policy, rules)
+    settings = resolve_config(config, policy, rules)
     if table is None and out is None:
         _run_stage("labels", as_json, work, settings)
         return
@@ -200,7 +191,9 @@ def build(
 
     Example: radnet build --work work --shard 0/8
     """
-    _run_stage("volumes", as_json, work, _config(config, policy), _workers(executor, workers), _shard(shard))
+    _run_stage(
+        "volumes", as_json, work, resolve_config(config, policy), _workers(executor, workers), _shard(shard)
+    )
 
 
 @app.command()
@@ -219,7 +212,7 @@ def report(
     Example: radnet report --work work
     """
     _whole("report", executor, workers, shard)
-    _run_stage("report", as_json, work, _config(config, policy, rules))
+    _run_stage("report", as_json, work, resolve_config(config, policy, rules))
 
 
 @app.command()
@@ -236,7 +229,7 @@ def status(
     """
     from radnet import pipeline
 
-    found = pipeline.status(work, _config(config, policy, rules))
+    found = pipeline.status(work, resolve_config(config, policy, rules))
     if as_json:
         print_json(found)
     else:
@@ -263,7 +256,7 @@ def explain(
     from radnet.labels.explain import explain as explain_stack
     from radnet.labels.explain import render
 
-    found = explain_stack(work, uid, _config(config, policy, rules))
+    found = explain_stack(work, uid, resolve_config(config, policy, rules))
     if as_json:
         print_json(found)
     else:
@@ -287,6 +280,9 @@ def synthesize(
     with progress_bars() as bar:
         summary = write_archive(out, patients=patients, seed=seed, small=small, progress=bar("synthesize"))
     print_outcome(summary, as_json)
+
+
+app.command()(release)
 
 
 def main() -> None:
@@ -318,18 +314,6 @@ def _run_stage(name: str, as_json: bool, *arguments: Any) -> None:
     with progress_bars() as bar:
         summary = stage.load()(*arguments, progress=bar(stage))
     print_outcome(summary, as_json)
-
-
-def _config(path: Path | None, policy: str | None, rules: list[Path] | None = None) -> RadnetConfig:
-    from radnet.config import load_config
-
-    if path is None and DEFAULT_CONFIG.exists():
-        path = DEFAULT_CONFIG
-    config = load_config(path, policy)  # type: ignore[arg-type]  # an unknown policy is refused there
-    if not rules:
-        return config
-    folders = (*config.labels.rules, *(folder.resolve() for folder in rules))
-    return config.model_copy(update={"labels": config.labels.model_copy(update={"rules": folders})})
 
 
 def _workers(executor: str, count: int | None) -> Workers:

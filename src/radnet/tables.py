@@ -212,6 +212,8 @@ LABEL_COLUMNS: Final[dict[str, pl.DataType]] = {
     "slice_spacing_mm": REAL,
     "effective_spacing_mm": REAL,
     **{f"{label}_{part}": TEXT for label in LABELS for part in ("status", "rule", "evidence")},
+    # at least this share of the rule's labels are right, by rules/confidence.csv
+    **{f"{label}_confidence": REAL for label in LABELS},
 }
 
 VOTE_COLUMNS: Final[dict[str, pl.DataType]] = {

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from radnet.labels.table import label_table
-from radnet.terms import PAPER_SEQUENCES
+from radnet.labels.calibration import calibrate_rules
+from radnet.labels.confidence import CONFIDENCE_NAME
+from radnet.labels.rules import RULES_FOLDER
+from radnet.labels.score import Measures, missed, score_rules
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-NO_TRUTH = "unknown"
 FLOORS = {
     "header_texts": {
         "sequence": 98.0,
@@ -45,56 +45,8 @@ FLOORS = {
 
 
 @cache
-def gold(name: str) -> pl.DataFrame:
-    table = pl.read_csv(GOLDEN / f"{name}.csv", infer_schema=False)
-    return table.rename({"instanceCount_median": "instanceCount"}).with_columns(
-        pl.col("instanceCount").cast(pl.Float64).round().cast(pl.Int64)
-    )
-
-
-@cache
-def labels(name: str) -> pl.DataFrame:
-    read = gold(name).drop("kind", "plane", "contrast", "coverage", "coverage_lenient", "form")
-    return label_table(read, votes=False)[0]
-
-
-def regions(text: str | None) -> frozenset[str]:
-    return frozenset((text or "").split(";")) - {"", "partial", NO_TRUTH}
-
-
-def share(rights: list[bool]) -> float:
-    return 100 * sum(rights) / len(rights)
-
-
-@cache
-def measure(name: str) -> dict[str, float]:
-    """Score as the annotation guide asks: unknown truth is skipped, and there an answer is wrong."""
-    sequence, paper, view, contrast, spoken, coverage, silent = ([] for _ in range(7))  # type: ignore[var-annotated]
-    for truth, ours in zip(gold(name).iter_rows(named=True), labels(name).iter_rows(named=True), strict=True):
-        said, wanted = ours["sequence"], {truth["kind"], truth["kind_strict"]}
-        if truth["kind"] != NO_TRUTH:
-            sequence.append(said == truth["kind"] or (said == "derived" and "derived" in wanted))
-            paper.append(
-                (said if said in PAPER_SEQUENCES else None)
-                in {word if word in PAPER_SEQUENCES else None for word in wanted}
-            )
-        known = truth["plane"] != NO_TRUTH
-        (view if known else silent).append(ours["view"] == truth["plane"] if known else ours["view"] is None)
-        if truth["contrast"] == NO_TRUTH:
-            silent.append(ours["contrast"] is None)
-        else:
-            contrast.append(ours["contrast"] == truth["contrast"])
-            if ours["contrast"]:
-                spoken.append(ours["contrast"] == truth["contrast"])
-        if truth["kind"] == "localizer":
-            continue
-        if truth["coverage"] == NO_TRUTH:
-            silent.append(ours["coverage"] is None)
-        else:
-            allowed = regions(truth["coverage"]), regions(truth["coverage_lenient"])
-            coverage.append(ours["coverage"] is not None and frozenset(ours["coverage"]) in allowed)
-    measures = (sequence, paper, view, contrast, spoken, coverage, silent)
-    return dict(zip(FLOORS[name], map(share, measures), strict=True))
+def measures(name: str) -> Measures:
+    return score_rules(GOLDEN / f"{name}.csv").measures
 
 
 @pytest.mark.parametrize(
@@ -106,4 +58,14 @@ def measure(name: str) -> dict[str, float]:
     ],
 )
 def test_the_rule_tables_hold_the_floor(name: str, label: str, floor: float) -> None:
-    assert measure(name)[label] >= floor
+    assert missed(measures(name), {label: floor}) == []
+
+
+def test_the_shipped_confidence_is_what_the_command_writes(tmp_path: Path) -> None:
+    calibrate_rules(sorted(GOLDEN.glob("header_texts*.csv")), tmp_path / CONFIDENCE_NAME)
+
+    shipped = (RULES_FOLDER / CONFIDENCE_NAME).read_text()
+    command = (
+        "radnet rules calibrate tests/golden/header_texts*.csv --out src/radnet/labels/rules/confidence.csv"
+    )
+    assert (tmp_path / CONFIDENCE_NAME).read_text() == shipped, f"rules changed; run {command}"

@@ -159,7 +159,7 @@ def test_the_same_stacks_give_the_same_bytes_and_a_record(work: Path) -> None:
 
     assert first == second == record["outputs"]["labels.parquet"]
     assert record["inputs"] == inputs(Workspace(work), RadnetConfig())
-    assert "rules/contrast.toml" in record["inputs"]
+    assert {"rules/contrast.toml", "rules/confidence.csv"} <= {*record["inputs"]}
     assert record["config"]["labels"]["min_slices"] == 16
 
 

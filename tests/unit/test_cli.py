@@ -15,6 +15,7 @@ from radnet.cli import app
 from radnet.pipeline import STAGES
 
 VERBS = get_command(app).commands  # type: ignore[attr-defined]
+RULES_VERBS = VERBS["rules"].commands
 STAGE_VERBS = [stage.verb for stage in STAGES]
 COMMON = ("work", "config", "policy", "executor", "workers", "shard", "as_json")
 
@@ -25,7 +26,7 @@ def radnet(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProc
 
 
 def test_all_verbs_are_there() -> None:
-    assert set(VERBS) == {"run", "status", "explain", "synthesize", *STAGE_VERBS}
+    assert set(VERBS) == {"run", "status", "explain", "synthesize", "release", "rules", *STAGE_VERBS}
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -33,6 +34,13 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
     command = VERBS[verb]
     assert f"radnet {verb}" in command.help
     assert "Example" in command.help
+    assert all(option.help for option in command.params), "an option or argument lacks help"
+
+
+@pytest.mark.parametrize("verb", RULES_VERBS)
+def test_every_verb_on_rules_has_help_with_an_example(verb: str) -> None:
+    command = RULES_VERBS[verb]
+    assert f"Example: radnet rules {verb}" in command.help
     assert all(option.help for option in command.params), "an option or argument lacks help"
 
 

@@ -6,23 +6,27 @@ for, and later tables may test earlier conclusions. `form` has no status: it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from radnet.config import LabelsConfig
 from radnet.labels.conditions import Match
+from radnet.labels.confidence import Confidence, load_confidence
 from radnet.labels.decisions import PERSON, Decisions, load_decisions
 from radnet.labels.evidence import Evidence, Nothing, Value
 from radnet.labels.lexicon import Reader
 from radnet.labels.orientation import add_measured_view
 from radnet.labels.parse import CONCLUSIONS
+from radnet.labels.relations import RELATION, WITNESS_TIERS, relate
 from radnet.labels.rules import NO_REGION, OBLIQUE, VALUES, Rule, Rulebook, load_rules
+from radnet.labels.studies import can_be_ordered
 from radnet.labels.vote import DECIDED, NO_VALUE, STATUSES, Ballot, Codes, matches, regions_of, vote
-from radnet.tables import TEXT, TEXTS, VOTE_COLUMNS
-from radnet.terms import REGIONS
+from radnet.tables import REAL, TEXT, TEXTS, VOTE_COLUMNS
+from radnet.terms import LABELS, REGIONS
 
 EVIDENCE_LENGTH: Final = 200
 """Characters of evidence that are kept."""
@@ -60,15 +64,21 @@ class Labelled:
 class Labeller:
     """The rules and decisions of one configuration, compiled once."""
 
-    def __init__(self, config: LabelsConfig) -> None:
+    def __init__(self, config: LabelsConfig, rulebook: Rulebook | None = None) -> None:
         """Load rule tables and decisions.
+
+        Args:
+            config: Names the overlays, the decisions and the policies.
+            rulebook: Rules to use in place of those that the configuration names.
 
         Raises:
             RuleError: If a rule table or the decisions file has a fault.
         """
         contrast = "contrast_paper" if config.contrast_from_agent_alone else "contrast"
         self.config = config
-        self.rulebook: Rulebook = load_rules(config.rules, contrast)
+        self.rulebook: Rulebook = rulebook or load_rules(config.rules, contrast)
+        self.confidence: Confidence = load_confidence(config.rules)
+        self._confidence = {label: self.confidence.of(label, self.rulebook) for label in LABELS}
         self.decisions: Decisions = load_decisions(config.decisions)
         self._reader: Reader = self.rulebook.reader()
 
@@ -85,12 +95,25 @@ class Labeller:
         columns: dict[str, pl.Series] = {}
         ballots = []
         for label in CONCLUSIONS:
+            if label == "contrast":
+                self._relate(evidence, frame)
             ballot = vote(self.rulebook.tables[label], evidence)
             ballots.append(ballot)
             final = _with_decisions(ballot, self.decisions.find(label, frame))
             evidence.set_column(label, *_conclusion(final))
             columns |= _columns(final, evidence)
+            if label in LABELS:
+                columns[f"{label}_confidence"] = _confidence(final, self._confidence[label])
         return Labelled(pl.DataFrame(columns), tuple(ballots), evidence)
+
+    def _relate(self, evidence: Evidence, frame: pl.DataFrame) -> None:
+        """Add what the other series of a study say; they are asked for their own evidence first."""
+        table = self.rulebook.tables["contrast"]
+        if can_be_ordered(frame) and RELATION in table.tiers:
+            own = tuple(rule for rule in table.rules if rule.tier in WITNESS_TIERS)
+            ballot = vote(replace(table, tiers=WITNESS_TIERS, rules=own), evidence)
+            said = _with_decisions(ballot, self.decisions.find("contrast", frame))
+            evidence.extend(relate(frame, evidence, said))
 
 
 def shown(rule: Rule, evidence: Evidence, row: int) -> Match:
@@ -139,6 +162,14 @@ def _columns(ballot: Ballot, evidence: Evidence) -> dict[str, pl.Series]:
         f"{label}_rule": _named(f"{label}_rule", rules, ballot.winners),
         f"{label}_evidence": _evidence(ballot, evidence),
     }
+
+
+def _confidence(ballot: Ballot, measured: NDArray[np.float64]) -> pl.Series:
+    """Give each decided label the measured lower limit of its rule; null where there is none."""
+    name = f"{ballot.label}_confidence"
+    known = (ballot.statuses == STATUSES.index(DECIDED)) & (ballot.winners < len(measured))
+    found = np.append(measured, np.nan)[np.where(known, ballot.winners, len(measured))]
+    return pl.Series(name, found, dtype=REAL).fill_nan(None)
 
 
 def _named(name: str, words: tuple[str | None, ...], codes: Codes) -> pl.Series:

@@ -34,6 +34,16 @@ Value = str | float | Nothing
 
 MEASURED_VIEW: Final = "measured_view"
 """axial, coronal, sagittal or oblique, by positions and the configured policy."""
+RELATIONS: Final = (
+    "enhanced_before",
+    "plain_after",
+    "injection_before",
+    "injection_after",
+    "twin_enhanced_after",
+    "twin_plain_before",
+    "run_of_subtracted",
+)
+"""What the study's other series say of this one, as `relations` finds it: a sentence, or absent."""
 TABLE_ATTRIBUTES: Final[dict[str, pl.DataType]] = {
     "collection_id": TEXT,
     "instanceCount": pl.Int64(),
@@ -47,7 +57,11 @@ TABLE_ATTRIBUTES: Final[dict[str, pl.DataType]] = {
     "tilt_deg": pl.Float64(),
 }
 """What rules may read beside the series' attributes."""
-KNOWN_ATTRIBUTES: Final = {**SERIES_ATTRIBUTES, **TABLE_ATTRIBUTES, MEASURED_VIEW: TEXT}
+KNOWN_ATTRIBUTES: Final = {
+    **SERIES_ATTRIBUTES,
+    **TABLE_ATTRIBUTES,
+    **dict.fromkeys((MEASURED_VIEW, *RELATIONS), TEXT),
+}
 assert {*TABLE_ATTRIBUTES} - {"collection_id", "instanceCount"} <= {*STACK_COLUMNS}
 
 
@@ -86,6 +100,16 @@ class Evidence:
     def set_column(self, name: str, values: tuple[Value, ...], codes: NDArray[np.int64]) -> None:
         """Add a conclusion, so that later rules may test it."""
         self._columns[name] = Column(values, codes)
+
+    def extend(self, columns: pl.DataFrame) -> None:
+        """Add attributes that were computed from others; none of them may have been asked for before."""
+        self._frame = self._frame.with_columns(columns)
+
+    def texts(self, name: str) -> pl.Series:
+        """Return an attribute as text, with null for every kind of nothing."""
+        column = self.column(name)
+        texts = [None if isinstance(value, Nothing) else _written(value) for value in column.values]
+        return pl.Series(name, texts, dtype=TEXT).gather(column.codes)
 
     def value(self, name: str, row: int) -> Value:
         """Return one value."""
@@ -132,6 +156,10 @@ class Evidence:
         if listing not in self._frame.columns:
             return pl.lit(False)
         return pl.col(listing).list.contains(name).fill_null(False)
+
+
+def _written(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _value(value: Any, empty: bool, unreadable: bool) -> Value:

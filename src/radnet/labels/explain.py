@@ -16,12 +16,13 @@ import polars as pl
 
 from radnet.config import RadnetConfig
 from radnet.errors import WorkspaceError
+from radnet.labels.artefacts import STACKS, as_evidence
 from radnet.labels.decisions import PERSON
 from radnet.labels.engine import Labelled, Labeller, shown
 from radnet.labels.exclusions import add_exclusions
 from radnet.labels.rules import NO_REGION, Rule
-from radnet.labels.stage import STACKS, as_evidence
-from radnet.labels.vote import CONFLICT, Ballot
+from radnet.labels.studies import CLOCKS
+from radnet.labels.vote import CONFLICT, STATUSES, Ballot
 from radnet.tables import read_table
 from radnet.terms import LABELS
 from radnet.workspace import Workspace
@@ -126,11 +127,11 @@ def explain(work: Path | str, uid: str, config: RadnetConfig = RadnetConfig()) -
         WorkspaceError: If the workspace has no stacks, or none or several of that name.
     """
     workspace = Workspace(work)
-    stacks = _find(read_table(workspace.root / STACKS, "group"), uid, workspace)
+    stacks = read_table(workspace.root / STACKS, "group")
+    found = _find(stacks, uid, workspace)
     labeller = Labeller(config.labels)
-    return Explanation(
-        uid, tuple(_explain_one(stacks[row], labeller, config) for row in range(stacks.height))
-    )
+    studies = (_with_study(found[row], stacks) for row in range(found.height))
+    return Explanation(uid, tuple(_explain_first(study, labeller, config) for study in studies))
 
 
 def render(explanation: Explanation) -> str:
@@ -151,15 +152,29 @@ def _find(stacks: pl.DataFrame, uid: str, workspace: Workspace) -> pl.DataFrame:
     raise WorkspaceError(f"no stack or series '{uid}' in this workspace; {listing}")
 
 
-def _explain_one(stack: pl.DataFrame, labeller: Labeller, config: RadnetConfig) -> StackShown:
-    frame = as_evidence(stack)
+def _with_study(stack: pl.DataFrame, stacks: pl.DataFrame) -> pl.DataFrame:
+    """Put a stack before the others of its study, which are evidence too."""
+    others = stacks.filter(
+        pl.col("StudyInstanceUID") == stack["StudyInstanceUID"][0],
+        pl.col("Modality") == stack["Modality"][0],
+        pl.col("stack_id") != stack["stack_id"][0],
+    )
+    return pl.concat([stack, others])
+
+
+def _explain_first(study: pl.DataFrame, labeller: Labeller, config: RadnetConfig) -> StackShown:
+    """Explain the first stack of a study."""
+    frame = as_evidence(study)
     done = labeller.label(frame)
     target = config.volumes.shape[0]
-    judged = add_exclusions(stack.hstack(done.labels), config.labels, labeller.decisions, target)
+    judged = add_exclusions(study.hstack(done.labels), config.labels, labeller.decisions, target)
     read = _read_attributes(frame, labeller)
-    without = labeller.label(pl.concat([_without(frame, name) for name in read])).labels if read else None
+    without = None
+    if read:
+        changed = labeller.label(pl.concat([_without(frame, name) for name in read])).labels
+        without = changed.gather_every(frame.height)
     return StackShown(
-        stack_id=stack["stack_id"][0],
+        stack_id=study["stack_id"][0],
         decision=judged["decision"][0],
         reasons=tuple(judged["reasons"][0]),
         header={name: str(frame[name][0]) for name in read},
@@ -174,32 +189,35 @@ def _read_attributes(frame: pl.DataFrame, labeller: Labeller) -> list[str]:
     return [
         name
         for name in frame.columns
-        if name in {*named, "nearest_view"} and frame[name][0] not in (None, "")
+        if name in {*named, "nearest_view", *CLOCKS} and frame[name][0] not in (None, "")
     ]
 
 
 def _without(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    return frame.with_columns(pl.lit(None, dtype=frame.schema[name]).alias(name))
+    """Take an attribute from the first stack; the others stay beside it, as a study of their own."""
+    rest = pl.when(pl.int_range(pl.len()) > 0).then(name).alias(name)
+    return frame.with_columns(rest, pl.col("StudyInstanceUID") + f" without {name}")
 
 
 def _label(label: str, done: Labelled, without: pl.DataFrame | None, read: list[str]) -> LabelShown:
     ballot = next(ballot for ballot in done.ballots if ballot.label == label)
-    value = _shown_value(done.labels[label][0], done.labels[f"{label}_status"][0])
+    value = shown_value(done.labels[label][0], done.labels[f"{label}_status"][0])
     changes = []
     for row, name in enumerate(read if without is not None else ()):
         assert without is not None
-        other = _shown_value(without[label][row], without[f"{label}_status"][row])
+        other = shown_value(without[label][row], without[f"{label}_status"][row])
         if other != value:
             changes.append((name, other))
     rule = done.labels[f"{label}_rule"][0]
     status = done.labels[f"{label}_status"][0]
-    return LabelShown(label, value, status, rule, tuple(_votes(ballot, done, rule)), tuple(changes))
+    return LabelShown(label, value, status, rule, tuple(shown_votes(ballot, done, rule)), tuple(changes))
 
 
-def _votes(ballot: Ballot, done: Labelled, winner: str | None) -> list[VoteShown]:
+def shown_votes(ballot: Ballot, done: Labelled, winner: str | None) -> list[VoteShown]:
+    """Return the votes on the only row of a batch, the deciding one first."""
     rules = [rule for rule, mask in zip(ballot.rules, ballot.masks, strict=True) if mask[0]]
     deciding = next((rule for rule in rules if rule.name == winner), None)
-    conflict = done.labels[f"{ballot.label}_status"][0] == CONFLICT
+    conflict = STATUSES[ballot.statuses[0]] == CONFLICT
     votes = [
         VoteShown(
             rule.name,
@@ -227,7 +245,8 @@ def _role(rule: Rule, deciding: Rule | None, conflict: bool) -> str:
     return AGREES if same else OUTVOTED
 
 
-def _shown_value(value: Any, status: str) -> str:
+def shown_value(value: Any, status: str) -> str:
+    """Return a label as a word: its value, `oblique`, `none` of the regions, or unknown."""
     if isinstance(value, pl.Series | list):
         return ", ".join(value) or NO_REGION
     if value is None:

@@ -32,6 +32,23 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A phrase in a text.
+
+    Attributes:
+        start: Place of its first word.
+        stop: Place after its last word.
+        phrase: The phrase.
+        within: Whether it lies inside a longer one, and is not heard.
+    """
+
+    start: int
+    stop: int
+    phrase: Phrase
+    within: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Lexicon:
     """Groups of phrases, spellings and named texts.
 
@@ -39,11 +56,13 @@ class Lexicon:
         groups: Phrases by group name.
         spellings: What consoles write with signs or abbreviate, and the word that is meant (`w/o`: without).
         texts: Attributes by the name of the text that they form together (`study`: StudyDescription, ...).
+        unread: Phrases, as the reader keeps them, that are left out: how much hangs on them can be measured.
     """
 
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     spellings: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: frozenset[tuple[str, ...]] = frozenset()
 
 
 class Reader:
@@ -64,15 +83,17 @@ class Reader:
         self._prefixes: tuple[int, ...] = ()
         self._heard: dict[str, dict[str, str]] = {}
         self._cuts: dict[str, tuple[str, ...]] = {}
-        self._index(lexicon.groups, literals)
+        self._index(lexicon, literals)
 
-    def _index(self, groups: Mapping[str, tuple[str, ...]], literals: Iterable[str]) -> None:
+    def _index(self, lexicon: Lexicon, literals: Iterable[str]) -> None:
         holders: dict[tuple[str, ...], list[str]] = {}
-        for group, phrases in groups.items():
+        for group, phrases in lexicon.groups.items():
             for phrase in phrases:
                 holders.setdefault(self._pattern(phrase), []).append("@" + group)
         for literal in literals:
             holders.setdefault(self._pattern(literal), []).append(literal)
+        for words in lexicon.unread & {*holders}:
+            del holders[words]
         for words, names in holders.items():
             self._first.setdefault(words[0], []).append(Phrase(words, tuple(dict.fromkeys(names))))
             self._vocabulary.update(words)
@@ -92,10 +113,28 @@ class Reader:
     def words(self, text: str) -> list[str]:
         """Return the words that a text is read as."""
         words: list[str] = []
-        for word in words_of(self._spelled(fold(text))):
-            for piece in self._cut(word):
-                words.extend(self._spellings.get(piece, piece).split())
+        for word in self.written(text):
+            for piece in self.cut(word):
+                words.extend(self.meant(piece).split())
         return words
+
+    def signs(self, text: str) -> list[tuple[str, str]]:
+        """Return the spellings with a sign that a text holds, each with what is read in its place."""
+        if self._signs is None:
+            return []
+        return [(found[0], self._spellings[found[0]]) for found in self._signs.finditer(fold(text))]
+
+    def written(self, text: str) -> list[str]:
+        """Return the words of a text as they stand, spellings with a sign replaced."""
+        return words_of(self._spelled(fold(text)))
+
+    def meant(self, word: str) -> str:
+        """Return the words that are read in place of a word: its spelling, or itself."""
+        return self._spellings.get(word, word)
+
+    def names(self, word: str) -> bool:
+        """Say whether a phrase holds exactly this word, digits and all."""
+        return word in self._vocabulary
 
     def hear(self, text: str) -> dict[str, str]:
         """Return the groups whose phrases a text holds, each with the words that matched."""
@@ -104,19 +143,29 @@ class Reader:
             heard = self._heard[text] = self._listen(self.words(text))
         return heard
 
-    def _listen(self, words: list[str]) -> dict[str, str]:
-        spans = [
+    def spans(self, words: list[str]) -> list[Span]:
+        """Return the phrases that words in sequence hold; the longest is heard, not those inside it."""
+        found = [
             (start, start + len(phrase.words), phrase)
             for start in range(len(words))
             for phrase in self._candidates(words[start])
             if self._matches(phrase, words, start)
         ]
+        return [
+            Span(
+                start,
+                stop,
+                phrase,
+                any(low <= start and stop <= high and high - low > stop - start for low, high, _ in found),
+            )
+            for start, stop, phrase in found
+        ]
+
+    def _listen(self, words: list[str]) -> dict[str, str]:
         heard: dict[str, str] = {}
-        for start, stop, phrase in spans:
-            if any(low <= start and stop <= high and high - low > stop - start for low, high, _ in spans):
-                continue
-            for group in phrase.groups:
-                heard.setdefault(group, " ".join(words[start:stop]))
+        for span in self.spans(words):
+            for group in () if span.within else span.phrase.groups:
+                heard.setdefault(group, " ".join(words[span.start : span.stop]))
         return heard
 
     def _keys(self, word: str) -> Iterable[str]:
@@ -143,7 +192,8 @@ class Reader:
     def _known(self, word: str) -> bool:
         return any(key in self._vocabulary for key in self._keys(word))
 
-    def _cut(self, word: str) -> tuple[str, ...]:
+    def cut(self, word: str) -> tuple[str, ...]:
+        """Return the known words into which a run of letters falls, or the run itself."""
         if word.isdecimal() or "." in word or len(word) > LONGEST_RUN or self._known(word):
             return (word,)
         cut = self._cuts.get(word)

@@ -23,6 +23,8 @@ from radnet.labels.text import fold, words_of
 from radnet.terms import CONTRASTS, FORMS, REGIONS, SEQUENCES, VIEWS
 
 RULES_FOLDER: Final = Path(__file__).parent / "rules"
+COLLECTIONS_FOLDER: Final = RULES_FOLDER / "collections"
+"""Overlays of known public collections; each speaks only where a header names its `collection_id`."""
 LEXICON_NAME: Final = "lexicon.toml"
 NO_REGION: Final = "none"
 """Coverage of none of the nine regions, as one word."""
@@ -39,6 +41,8 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Words that a rule may vote for, by label."""
 TABLE_KEYS: Final = ("label", "tiers", "repeat", "case_defaults", "applies", "disable", "rule")
+SHARED_KEYS: Final = ("applies", "collection")
+"""What a file that overlays several labels may hold beside a table for each of them."""
 RULE_KEYS: Final = ("name", "value", "remove", "tier", "repeat", "when", "unless", "why", "cases")
 REQUIRED_KEYS: Final = ("name", "tier", "when", "why")
 
@@ -118,6 +122,8 @@ def load_rules(overlays: Iterable[Path] = (), contrast_table: str = "contrast") 
     Args:
         overlays: Folders with tables of the same form; later ones win. A rule of the same name replaces,
             `disable` names rules to drop, `applies = { collection_id = [...] }` limits both to some headers.
+            A file for several labels holds a table for each (`[coverage]`, `[[coverage.rule]]`) below one
+            `applies`, and `[collection]`, which tells of the collection to a reader.
         contrast_table: Name of the shipped contrast table: `contrast`, or `contrast_paper` for section 2.1.3.
 
     Returns:
@@ -138,8 +144,9 @@ def load_rules(overlays: Iterable[Path] = (), contrast_table: str = "contrast") 
     tables: dict[str, RuleTable] = {}
     for label in CONCLUSIONS:
         name = contrast_table if label == "contrast" else label
-        tables[label] = _read_table(RULES_FOLDER / f"{name}.toml", lexicon, None, faults)
-    for folder in folders[1:]:
+        path = RULES_FOLDER / f"{name}.toml"
+        tables[label] = _read_table(_parse(path, faults), path, lexicon, None, faults)
+    for folder in (COLLECTIONS_FOLDER, *folders[1:]):
         for path in sorted(folder.glob("*.toml")):
             if path.name != LEXICON_NAME:
                 _overlay(path, lexicon, tables, contrast_table == "contrast", faults)
@@ -184,16 +191,17 @@ def _extend(lexicon: Lexicon, path: Path, faults: list[str]) -> Lexicon:
     return Lexicon(groups, spellings, {**lexicon.texts, **texts})
 
 
-def _read_table(path: Path, lexicon: Lexicon, below: RuleTable | None, faults: list[str]) -> RuleTable:
-    """Read one file; `below` is the table that it overlays, which then gives its tiers."""
-    data = _parse(path, faults)
+def _read_table(
+    data: Mapping[str, Any], path: Path, lexicon: Lexicon, below: RuleTable | None, faults: list[str]
+) -> RuleTable:
+    """Read the table of one label; `below` is the one that it overlays, which then gives its tiers."""
     parser = Parser(lexicon, str(path))
     for key in data:
         if key not in TABLE_KEYS:
             parser.fault(f"unknown key '{key}'; {nearest(key, TABLE_KEYS)}")
-    label = data.get("label", path.stem)
+    label = str(data.get("label", path.stem))
     if label not in VALUES:
-        parser.fault(f"unknown label '{label}'; {nearest(str(label), VALUES)}")
+        parser.fault(f"unknown label '{label}'; {nearest(label, VALUES)}")
         faults.extend(parser.faults)
         return RuleTable("", (), {}, ())
     parser.conclusions = CONCLUSIONS[: CONCLUSIONS.index(label)]
@@ -304,15 +312,32 @@ def _cases(given: Any, label: str, parser: Parser) -> dict[str, tuple[str | Mapp
 def _overlay(
     path: Path, lexicon: Lexicon, tables: dict[str, RuleTable], with_contrast: bool, faults: list[str]
 ) -> None:
-    """Lay one file over the table of its label; the paper's contrast table takes no overlay."""
-    data = _parse(path, [])
-    below = tables.get(data.get("label", path.stem))
-    if below and below.label == "contrast" and not with_contrast:
-        return
-    above = _read_table(path, lexicon, below, faults)
-    if below is None or not above.label:
-        return
-    parser = Parser(lexicon, str(path))
+    """Lay one file over the tables of its labels; the paper's contrast table takes no overlay."""
+    for label, data in _by_label(_parse(path, faults), path, faults).items():
+        below = tables.get(label)
+        if label == "contrast" and not with_contrast:
+            continue
+        above = _read_table(data, path, lexicon, below, faults)
+        if below and above.label:
+            tables[label] = _laid_over(below, above, data, Parser(lexicon, str(path)), faults)
+
+
+def _by_label(data: dict[str, Any], path: Path, faults: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the tables of a file by label: it is one of them, or holds several below one `applies`."""
+    tables = {key: value for key, value in data.items() if key in VALUES and isinstance(value, dict)}
+    if not tables and "collection" not in data:
+        return {str(data.get("label", path.stem)): data} if data else {}
+    for key in data:
+        if key not in (*tables, *SHARED_KEYS):
+            faults.append(f"{path}: unknown key '{key}'; {nearest(key, (*VALUES, *SHARED_KEYS))}")
+    shared = {"applies": data["applies"]} if "applies" in data else {}
+    return {label: {**table, **shared, "label": label} for label, table in tables.items()}
+
+
+def _laid_over(
+    below: RuleTable, above: RuleTable, data: Mapping[str, Any], parser: Parser, faults: list[str]
+) -> RuleTable:
+    """Add the rules of an overlay, drop those that it replaces or disables; both only where it applies."""
     applies = parser.condition(data["applies"], "applies") if "applies" in data else None
     disabled = tuple(data.get("disable", ()))
     names = [rule.name for rule in below.rules]
@@ -327,4 +352,4 @@ def _overlay(
         gone = (rule for rule in below.rules if rule.name in dropped)
         kept += [replace(rule, condition=Every((rule.condition, Never(applies)))) for rule in gone]
         added = [replace(rule, condition=Every((applies, rule.condition))) for rule in added]
-    tables[below.label] = replace(below, rules=(*kept, *added))
+    return replace(below, rules=(*kept, *added))

@@ -15,22 +15,27 @@ import polars as pl
 from radnet import __version__
 from radnet.config import LabelsConfig, RadnetConfig
 from radnet.executors import Progress, silent
+from radnet.labels.artefacts import (
+    FOLDER,
+    FUNNEL_NAME,
+    LABELS_NAME,
+    SKIPPED,
+    SLICES,
+    STACKS,
+    VOTES_NAME,
+    as_evidence,
+)
+from radnet.labels.confidence import CONFIDENCE_NAME
 from radnet.labels.engine import Labeller
 from radnet.labels.exclusions import add_exclusions
 from radnet.labels.funnel import count_funnel
 from radnet.labels.rules import RULES_FOLDER
+from radnet.labels.studies import batches, in_given_order
 from radnet.scan.skipped import STEPS
 from radnet.tables import LABEL_COLUMNS, VOTE_COLUMNS, conform, read_table, write_table
 from radnet.terms import LABELS
 from radnet.workspace import Workspace, digest_file, write_text
 
-FOLDER: Final = "3-labels"
-STACKS: Final = "2-series/series.parquet"
-SLICES: Final = "2-series/slices.parquet"
-SKIPPED: Final = "1-scan/skipped.parquet"
-LABELS_NAME: Final = "labels.parquet"
-VOTES_NAME: Final = "votes.parquet"
-FUNNEL_NAME: Final = "funnel.csv"
 OUTPUTS: Final = (LABELS_NAME, VOTES_NAME, FUNNEL_NAME)
 BATCH_STACKS: Final = 50_000
 
@@ -73,8 +78,9 @@ def label_stacks(
         WorkspaceError: If the table of stacks is missing or another process writes the labels.
     """
     workspace = Workspace(work)
+    read = inputs(workspace, config)  # before reading: a record must not vouch for what came later
     stacks = read_table(workspace.root / STACKS, "group")
-    slices = read_table(workspace.root / SLICES, "group").select("stack_id", "path")
+    slices = read_table(workspace.root / SLICES, "group", ["stack_id", "path"])
     skipped = _skipped(workspace)
     with workspace.lock(FOLDER):
         folder = workspace.folder(FOLDER)
@@ -82,9 +88,7 @@ def label_stacks(
         write_table(labels, folder / LABELS_NAME)
         write_table(votes, folder / VOTES_NAME)
         write_text(folder / FUNNEL_NAME, count_funnel(labels, slices, skipped).write_csv())
-        workspace.write_record(
-            "labels", FOLDER, used_config(config), inputs(workspace, config), OUTPUTS, __version__
-        )
+        workspace.write_record("labels", FOLDER, used_config(config), read, OUTPUTS, __version__)
     return LabelSummary(
         n_stacks=labels.height,
         n_kept=int(labels["reason"].null_count()),
@@ -111,22 +115,18 @@ def label_frame(
     """
     labeller = Labeller(config.labels)
     target = config.volumes.shape[0]
-    labels = [pl.DataFrame(schema=LABEL_COLUMNS)]
+    labels: list[pl.DataFrame] = []
     votes = [pl.DataFrame(schema=VOTE_COLUMNS)]
-    for start in range(0, stacks.height, BATCH_STACKS):
-        batch = stacks.slice(start, BATCH_STACKS)
+    order = list(batches(stacks, BATCH_STACKS))
+    for rows in order:
+        batch = stacks[rows]
         done = labeller.label(as_evidence(batch))
         labelled = batch.hstack(done.labels)
         judged = add_exclusions(labelled, config.labels, labeller.decisions, target)
         labels.append(conform(judged, LABEL_COLUMNS))
         votes.append(done.votes(batch["stack_id"]))
-        progress(min(start + BATCH_STACKS, stacks.height), stacks.height)
-    return pl.concat(labels), pl.concat(votes)
-
-
-def as_evidence(stacks: pl.DataFrame) -> pl.DataFrame:
-    """Give stacks the columns that rules read in tables of series."""
-    return stacks.with_columns(pl.col("n_instances").alias("instanceCount"))
+        progress(sum(part.height for part in labels), stacks.height)
+    return in_given_order(labels, order), pl.concat(votes)
 
 
 def used_config(config: RadnetConfig) -> dict[str, Any]:
@@ -146,10 +146,14 @@ def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
 
 
 def _rule_files(config: LabelsConfig) -> dict[str, Path]:
-    shipped = {f"rules/{path.name}": path for path in sorted(RULES_FOLDER.glob("*.toml"))}
+    shipped = {
+        f"rules/{path.relative_to(RULES_FOLDER)}": path for path in sorted(RULES_FOLDER.rglob("*.toml"))
+    }
     overlays = {str(path): path for folder in config.rules for path in sorted(folder.glob("*.toml"))}
+    measured = {str(folder / CONFIDENCE_NAME): folder / CONFIDENCE_NAME for folder in config.rules}
+    measured[f"rules/{CONFIDENCE_NAME}"] = RULES_FOLDER / CONFIDENCE_NAME
     decided = {str(config.decisions): config.decisions} if config.decisions else {}
-    return {**shipped, **overlays, **decided}
+    return {**shipped, **overlays, **measured, **decided}
 
 
 def _skipped(workspace: Workspace) -> pl.DataFrame:

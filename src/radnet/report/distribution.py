@@ -75,6 +75,14 @@ NAMES: Final[dict[str, str]] = {
 NO_REGION: Final = "none"
 UNKNOWN: Final = "unknown"
 
+LINES: Final[dict[str, tuple[str, ...]]] = {
+    "sequence": (*PAPER_SEQUENCES, *(word for word in SEQUENCES if word not in PAPER_SEQUENCES), UNKNOWN),
+    "view": (*VIEWS, UNKNOWN),
+    "contrast": (*CONTRASTS[::-1], UNKNOWN),
+    "coverage": (*REGIONS, NO_REGION, UNKNOWN),
+}
+"""Label words in the order of table A3."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -119,14 +127,8 @@ def distribution(kept: pl.DataFrame) -> tuple[Block, ...]:
         A block a label. The paper's rows are always there; other words and `unknown` where they
         occur. A stack counts once for each region that it covers.
     """
-    words = {
-        "sequence": (*PAPER_SEQUENCES, *(word for word in SEQUENCES if word not in PAPER_SEQUENCES)),
-        "view": VIEWS,
-        "contrast": CONTRASTS[::-1],
-        "coverage": (*REGIONS, NO_REGION),
-    }
     return tuple(
-        Block(label, title, _rows(label, words[label], label_counts(kept, label), len(kept)))
+        Block(label, title, _rows(label, label_counts(kept, label), len(kept)))
         for label, title in TITLES.items()
     )
 
@@ -141,10 +143,10 @@ def label_counts(stacks: pl.DataFrame, label: str) -> Counter[str]:
     return Counter(stacks.select(value.fill_null(UNKNOWN)).to_series().to_list())
 
 
-def _rows(label: str, words: tuple[str, ...], counts: Counter[str], total: int) -> tuple[Row, ...]:
+def _rows(label: str, counts: Counter[str], total: int) -> tuple[Row, ...]:
     paper = PAPER_A3[label]
     return tuple(
         Row(word, named(word), counts[word], counts[word] / total if total else 0.0, paper.get(word))
-        for word in (*words, UNKNOWN)
+        for word in LINES[label]
         if word in paper or counts[word]
     )

@@ -1,0 +1,48 @@
+"""Options that several verbs of the command line share, and what is made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from radnet.config import RadnetConfig
+
+DEFAULT_CONFIG: Final = Path("radnet.toml")
+
+Work = Annotated[Path, typer.Option(help="Workspace: the folder that holds what the stages make.")]
+Config = Annotated[
+    Path | None, typer.Option(help="Configuration file; by default radnet.toml in this folder, if there.")
+]
+Policy = Annotated[
+    str | None, typer.Option(help="Set of defaults: default, or paper for the way of 3D-RADNet section 2.1.")
+]
+Rules = Annotated[
+    list[Path] | None,
+    typer.Option("--rules", help="Folder of rule tables over the shipped ones; may be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+
+
+def resolve_config(path: Path | None, policy: str | None, rules: list[Path] | None = None) -> RadnetConfig:
+    """Read the configuration that the options name.
+
+    Args:
+        path: The file; None takes radnet.toml in this folder, if there.
+        policy: Wins over the file's.
+        rules: Folders of rule tables, laid over those of the file.
+
+    Raises:
+        ConfigError: If the file or the policy has a fault.
+    """
+    from radnet.config import load_config
+
+    if path is None and DEFAULT_CONFIG.exists():
+        path = DEFAULT_CONFIG
+    config = load_config(path, policy)  # type: ignore[arg-type]  # an unknown policy is refused there
+    if not rules:
+        return config
+    folders = (*config.labels.rules, *(folder.resolve() for folder in rules))
+    return config.model_copy(update={"labels": config.labels.model_copy(update={"rules": folders})})
