@@ -188,3 +188,37 @@ def test_the_papers_contrast_reads_the_agents_field_alone() -> None:
         "yes",
     ]
     assert label_table(frame)[0]["contrast"].to_list() == ["no", "yes", "yes", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("cosines", "view", "status"),
+    [
+        ("1\\0\\0\\0\\1\\0", "axial", "decided"),
+        ("0\\0\\-1\\0\\1\\0", "sagittal", "decided"),
+        ("0.78\\0\\-0.62\\0\\1\\0", None, "decided"),
+        ("1\\0\\0", None, "unknown"),
+        ("zero", None, "unknown"),
+    ],
+    ids=["axial", "sagittal", "oblique", "three values", "no numbers"],
+)
+def test_cosines_of_a_table_give_the_view(cosines: str, view: str | None, status: str) -> None:
+    table = pl.DataFrame({"Modality": ["MR"], "ImageOrientationPatient": [cosines]})
+    as_list = table.with_columns(pl.col("ImageOrientationPatient").str.split("\\"))
+    for frame in (table, as_list):
+        labels, _ = label_table(frame)
+        assert labels.select("view", "view_status").row(0) == (view, status)
+
+
+def test_a_number_of_directions_is_diffusion() -> None:
+    table = pl.DataFrame({"Modality": ["MR"] * 3, "SeriesDescription": ["dir80_PA", "ax 32 dir", "30dir"]})
+    assert label_table(table)[0]["sequence"].to_list() == ["dwi"] * 3
+
+
+def test_the_table_itself_is_never_written_over(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("Modality\nMR\n")
+    for out in (table, tmp_path / "x" / ".." / "table.csv"):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        with pytest.raises(TableError, match="name another file"):
+            label_file(table, out)
+    assert table.read_text() == "Modality\nMR\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from radnet.config import LabelsConfig
 from radnet.labels.decisions import Decisions
 from radnet.labels.exclusions import add_exclusions
-from radnet.labels.funnel import COUNTED, INPUT, KEPT, count_funnel
+from radnet.labels.funnel import COUNTED, INPUT, KEPT, SERIES_KEY, count_funnel
 from radnet.terms import EXCLUSION_STEPS
 
 KEEPER: dict[str, Any] = {
@@ -115,10 +115,10 @@ def test_the_funnel_adds_up_to_the_input(
 ) -> None:
     labels = pl.DataFrame(
         [
-            (f"s{number}", f"u{series}", patient, reason)
+            (f"s{number}", f"t{series % 2}", f"u{series // 2}", patient, reason)
             for number, (series, patient, reason, _) in enumerate(rows)
         ],
-        schema=dict.fromkeys(("stack_id", "SeriesInstanceUID", "patient", "reason"), pl.String),
+        schema=dict.fromkeys(("stack_id", *SERIES_KEY, "patient", "reason"), pl.String),
         orient="row",
     )
     slices = pl.DataFrame(
@@ -140,7 +140,7 @@ def test_the_funnel_adds_up_to_the_input(
         assert (removed >= 0).all()
     assert funnel["remaining_files"][0] == slices["path"].n_unique() + len(lost)
     kept = labels.filter(pl.col("reason").is_null())
-    assert funnel["remaining_series"][-1] == kept["SeriesInstanceUID"].n_unique()
+    assert funnel["remaining_series"][-1] == kept.select(SERIES_KEY).n_unique()
     assert funnel["remaining_stacks"][-1] == kept.height
 
 
@@ -148,6 +148,7 @@ def test_a_series_and_a_patient_leave_with_their_last_stack() -> None:
     labels = pl.DataFrame(
         {
             "stack_id": ["a", "b"],
+            "StudyInstanceUID": ["1", "1"],
             "SeriesInstanceUID": ["1", "1"],
             "patient": ["p", "p"],
             "reason": ["sheared", "oblique"],

@@ -14,6 +14,7 @@ from radnet.terms import EXCLUSION_STEPS
 
 INPUT: Final = "input"
 KEPT: Final = "kept"
+SERIES_KEY: Final = ("StudyInstanceUID", "SeriesInstanceUID")
 COUNTED: Final = ("files", "stacks", "series", "patients")
 _STEP: Final = pl.Enum((*EXCLUSION_STEPS, KEPT))
 
@@ -22,7 +23,7 @@ def count_funnel(labels: pl.DataFrame, slices: pl.DataFrame, skipped: pl.DataFra
     """Count files, stacks, series and patients at each step.
 
     Args:
-        labels: One row a stack, with `reason` (null when kept), `SeriesInstanceUID` and `patient`.
+        labels: One row a stack, with `reason` (null when kept), SERIES_KEY and `patient`.
         slices: Which file holds which stack: `stack_id`, `path`.
         skipped: Files that gave no stack: `path` and the `step` that counts them.
 
@@ -31,14 +32,14 @@ def count_funnel(labels: pl.DataFrame, slices: pl.DataFrame, skipped: pl.DataFra
         Stacks without a patient count as one patient together.
     """
     stacks = labels.select(
-        "stack_id", "SeriesInstanceUID", "patient", pl.col("reason").fill_null(KEPT).cast(_STEP).alias("step")
+        "stack_id", *SERIES_KEY, "patient", pl.col("reason").fill_null(KEPT).cast(_STEP).alias("step")
     )
     held = slices.select("stack_id", "path").unique().join(stacks, on="stack_id").select("path", "step")
     lost = skipped.select("path", pl.col("step").cast(_STEP)).join(held, on="path", how="anti")
     leaving = {
         "files": _last(pl.concat([held, lost]), "path"),
         "stacks": stacks["step"],
-        "series": _last(stacks, "SeriesInstanceUID"),
+        "series": _last(stacks, *SERIES_KEY),
         "patients": _last(stacks, "patient"),
     }
     columns: dict[str, list[str] | list[int]] = {"step": [INPUT, *EXCLUSION_STEPS, KEPT]}
@@ -52,6 +53,6 @@ def count_funnel(labels: pl.DataFrame, slices: pl.DataFrame, skipped: pl.DataFra
     return pl.DataFrame({**columns, **remaining})
 
 
-def _last(frame: pl.DataFrame, key: str) -> pl.Series:
+def _last(frame: pl.DataFrame, *key: str) -> pl.Series:
     """Return the step at which each file, series or patient leaves: that of its last stack."""
     return frame.group_by(key).agg(pl.col("step").max())["step"]

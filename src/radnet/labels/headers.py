@@ -15,6 +15,7 @@ import polars as pl
 
 from radnet.errors import TableError
 from radnet.labels.evidence import KNOWN_ATTRIBUTES
+from radnet.labels.orientation import COSINES_COLUMN, add_orientation
 from radnet.labels.parse import nearest
 from radnet.labels.studies import CLOCKS
 from radnet.tables import REALS, TEXT, TEXTS
@@ -25,6 +26,7 @@ LISTINGS: Final = ("empty_attributes", "unreadable_attributes")
 READABLE: Final = {
     **dict.fromkeys((*IDENTIFIERS, *CLOCKS), TEXT),
     **KNOWN_ATTRIBUTES,
+    COSINES_COLUMN: TEXT,
     "orientation": REALS,
     **dict.fromkeys(LISTINGS, TEXTS),
 }
@@ -120,12 +122,13 @@ def typed_headers(frame: pl.DataFrame) -> pl.DataFrame:
             f"is the header line there? ({hint})"
         )
     typed = frame.select(_read_as(name, frame.schema[name]) for name in names if name not in LISTINGS)
+    typed = add_orientation(typed)
     if all(name in frame.columns and frame[name].dtype == TEXTS for name in LISTINGS):
         return typed.with_columns(frame[name] for name in LISTINGS)
     lost = [
         pl.when(frame[name].is_not_null() & typed[name].is_null()).then(pl.lit(name))
         for name in typed.columns
-        if frame[name].dtype == pl.String() and typed[name].dtype != pl.String()
+        if name in frame.columns and frame[name].dtype == pl.String() and typed[name].dtype != pl.String()
     ]
     if not lost:
         return typed
@@ -137,8 +140,9 @@ def _read_as(name: str, given: pl.DataType) -> pl.Expr:
     wanted, column = READABLE[name], pl.col(name)
     if wanted == REALS:
         return column.cast(wanted, strict=False)
-    if given == pl.List(pl.String):
-        column = column.list.join("\\", ignore_nulls=True)  # DICOM's sign between values
+    if isinstance(given, pl.List) and given.inner in (pl.String(), pl.Float64(), pl.Int64()):
+        # backslash is DICOM's sign between values
+        column = column.cast(pl.List(pl.String)).list.join("\\", ignore_nulls=True)
     elif given.is_nested() or given in (pl.Object(), pl.Binary()):
         raise TableError(f"column {name} holds {given}; it must hold texts or numbers")
     if wanted.is_integer() and (given == pl.String() or given.is_float()):

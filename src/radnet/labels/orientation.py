@@ -11,11 +11,16 @@ from typing import Final
 import polars as pl
 
 from radnet.config import LabelsConfig
-from radnet.geometry import is_standard
+from radnet.errors import GeometryError
+from radnet.geometry import is_standard, nearest_view, slice_normal
 from radnet.labels.evidence import MEASURED_VIEW
 from radnet.labels.rules import OBLIQUE
+from radnet.tables import REAL, REALS, TEXT
 
 GEOMETRY_COLUMNS: Final = ("nearest_view", "tilt_deg", "orientation")
+COSINES_COLUMN: Final = "ImageOrientationPatient"
+"""The cosines of a header table, as text with backslashes."""
+_COSINES: Final = 6
 
 
 def add_measured_view(frame: pl.DataFrame, config: LabelsConfig) -> pl.DataFrame:
@@ -38,3 +43,28 @@ def add_measured_view(frame: pl.DataFrame, config: LabelsConfig) -> pl.DataFrame
     measured = pl.col("nearest_view").is_not_null()
     view = pl.when(upright).then(pl.col("nearest_view")).otherwise(pl.lit(OBLIQUE))
     return frame.with_columns(pl.when(measured).then(view).alias(MEASURED_VIEW))
+
+
+def add_orientation(headers: pl.DataFrame) -> pl.DataFrame:
+    """Turn the cosines of a header table into GEOMETRY_COLUMNS; what are no six cosines says nothing.
+
+    Args:
+        headers: With COSINES_COLUMN as text, or without; GEOMETRY_COLUMNS that stand already are kept.
+    """
+    if COSINES_COLUMN not in headers.columns or {*GEOMETRY_COLUMNS} & {*headers.columns}:
+        return headers.drop(COSINES_COLUMN, strict=False)
+    texts = headers[COSINES_COLUMN].unique().drop_nulls()
+    rows = [(text, *_measured(text)) for text in texts]
+    schema = {COSINES_COLUMN: TEXT, "nearest_view": TEXT, "tilt_deg": REAL, "orientation": REALS}
+    measured = pl.DataFrame(rows, schema=schema, orient="row")
+    return headers.join(measured, on=COSINES_COLUMN, how="left", maintain_order="left").drop(COSINES_COLUMN)
+
+
+def _measured(text: str) -> tuple[str | None, float | None, list[float] | None]:
+    try:
+        cosines = [float(cosine) for cosine in text.split("\\")]
+        if len(cosines) != _COSINES:
+            return None, None, None
+        return *nearest_view(slice_normal(cosines)), cosines
+    except (ValueError, GeometryError):
+        return None, None, None

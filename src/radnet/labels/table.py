@@ -107,6 +107,8 @@ def label_file(
         raise TableError(f"{out}: --out must end in .csv or .parquet")
     if not out.resolve().parent.is_dir():
         raise TableError(f"{out}: the folder to write to does not exist; make it first")
+    if out.is_dir() or out.resolve() == Path(table).resolve():
+        raise TableError(f"{out}: is a folder or the table itself; name another file with --out")
     headers = read_headers(Path(table))
     labels, _ = label_table(headers, config, progress, votes=False)
     if out.suffix.lower() == ".csv":
