@@ -9,7 +9,7 @@ import pytest
 
 from radnet.config import RadnetConfig, load_config
 from radnet.errors import TableError
-from radnet.labels.headers import read_headers
+from radnet.labels.headers import keywords, read_headers, typed_headers
 from radnet.labels.table import BATCH_ROWS, label_file, label_table
 
 CSV = """\
@@ -222,3 +222,12 @@ def test_the_table_itself_is_never_written_over(tmp_path: Path) -> None:
         with pytest.raises(TableError, match="name another file"):
             label_file(table, out)
     assert table.read_text() == "Modality\nMR\n"
+
+
+def test_a_pacs_answer_tells_the_number_of_images() -> None:
+    table = pl.DataFrame({"Modality": ["CT"], "NumberOfSeriesRelatedInstances": ["4"]})
+    assert read_as(table)["instanceCount"].to_list() == [4]
+
+
+def read_as(table: pl.DataFrame) -> pl.DataFrame:
+    return typed_headers(table.rename(keywords(table.columns)))

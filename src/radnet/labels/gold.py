@@ -24,7 +24,6 @@ OTHER_NAMES: Final = {
     "kind_ok": "sequence_ok",
     "plane": "view",
     "plane_ok": "view_ok",
-    "instanceCount_median": "instanceCount",
 }
 """Names that such tables use beside ours."""
 TRUTHS: Final = ("sequence", "view", "contrast", "coverage")

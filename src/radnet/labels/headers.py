@@ -31,6 +31,11 @@ READABLE: Final = {
     **dict.fromkeys(LISTINGS, TEXTS),
 }
 """Columns that labelling reads, and their types."""
+ALSO_CALLED: Final = {
+    "NumberOfSeriesRelatedInstances": "instanceCount",  # PS3.18 table 10.6.3-4: what a PACS answers
+    "instanceCount_median": "instanceCount",  # in tables that fold alike series into a row
+}
+"""Other names of columns that labelling reads."""
 MODALITIES: Final = ("CT", "MR")
 MODALITY_NAMES: Final = {"MRI": "MR", "MRT": "MR"}
 """What databases call a modality that DICOM writes otherwise."""
@@ -75,6 +80,7 @@ def keywords(names: Iterable[str], path: Path | str = "the table") -> dict[str, 
         TableError: If two columns mean the same.
     """
     known = {_folded(name): name for name in READABLE}
+    known |= {_folded(name): meaning for name, meaning in ALSO_CALLED.items()}
     meant = {name: known.get(_folded(name), name) for name in names}
     for keyword in READABLE:
         columns = [name for name, found in meant.items() if found == keyword]
