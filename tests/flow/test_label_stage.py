@@ -202,6 +202,7 @@ def test_a_stack_is_found_by_its_series_and_by_its_beginning(work: Path) -> None
         pytest.param("aaaa", r"begins 2 stack_ids; write more", id="ambiguous"),
         pytest.param("ffff", r"no stack or series 'ffff'.*series\.parquet", id="unknown"),
         pytest.param("b", r"no stack or series 'b'", id="too short"),
+        pytest.param(" ", r"neither may be blank", id="blank"),
     ],
 )
 def test_an_unknown_identifier_is_refused_with_the_way_out(work: Path, uid: str, message: str) -> None:

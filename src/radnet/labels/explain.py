@@ -140,6 +140,9 @@ def render(explanation: Explanation) -> str:
 
 
 def _find(stacks: pl.DataFrame, uid: str, workspace: Workspace) -> pl.DataFrame:
+    uid = uid.strip()
+    if not uid:
+        raise WorkspaceError("explain needs a stack_id or a SeriesInstanceUID; neither may be blank")
     named = stacks.filter((pl.col("stack_id") == uid) | (pl.col("SeriesInstanceUID") == uid))
     if named.height:
         return named
