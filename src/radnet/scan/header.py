@@ -19,7 +19,7 @@ from radnet.scan.attributes import (
     Attribute,
     tag_key,
 )
-from radnet.scan.values import LATIN_CHARACTER_SETS, localized, real, text, trimmed, vr_code
+from radnet.scan.values import LATIN_CHARACTER_SETS, localized, real, text, trimmed
 from radnet.tables import INSTANCE_COLUMNS, TEXT
 
 RawValue = tuple[Attribute, int, bytes]
@@ -33,7 +33,6 @@ MAX_GATHERED: Final = 256
 GE_B_VALUE_FLAG: Final = 1_000_000_000
 """GE adds this to the b-values of some sequences."""
 _TEXT_COLUMNS: Final = frozenset(name for name, dtype in INSTANCE_COLUMNS.items() if dtype == TEXT)
-_IS: Final = vr_code("IS")
 
 
 @dataclass(slots=True)
