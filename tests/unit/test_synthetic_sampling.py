@@ -29,7 +29,7 @@ def test_a_place_looks_the_same_in_every_view(name):
     point = body().world(POINTS[name])
     seen = []
     for row, column in DIRECTIONS.values():
-        (image,) = sample(body(), ct_appearance(False), around(point, row, column))
+        (image,) = sample(body(), ct_appearance(body(), False), around(point, row, column))
         seen.append(image[17:24, 17:24].mean())
     assert np.ptp(seen) < 25
 
@@ -38,21 +38,21 @@ def test_a_slightly_turned_slice_is_nearly_the_straight_one():
     point = body().world(POINTS["liver"])
     row, column = DIRECTIONS["axial"]
     turn = rotation((0.2, 0, 0))
-    (straight,) = sample(body(), ct_appearance(False), around(point, row, column))
-    (turned,) = sample(body(), ct_appearance(False), around(point, turn @ row, turn @ column))
+    (straight,) = sample(body(), ct_appearance(body(), False), around(point, row, column))
+    (turned,) = sample(body(), ct_appearance(body(), False), around(point, turn @ row, turn @ column))
     assert np.abs(straight - turned).mean() < 8
 
 
 def test_reversing_a_direction_mirrors_the_image():
     point = body().world(POINTS["liver"])
     row, column = DIRECTIONS["axial"]
-    (image,) = sample(body(), ct_appearance(False), around(point, row, column))
-    (mirrored,) = sample(body(), ct_appearance(False), around(point, -row, column))
+    (image,) = sample(body(), ct_appearance(body(), False), around(point, row, column))
+    (mirrored,) = sample(body(), ct_appearance(body(), False), around(point, -row, column))
     np.testing.assert_allclose(mirrored, image[:, ::-1], atol=0.5)
 
 
 def test_beyond_the_body_there_is_air():
     row, column = DIRECTIONS["axial"]
     far = body().world((0.0, 0.0, 3000.0))
-    (image,) = sample(body(), ct_appearance(False), around(far, row, column))
+    (image,) = sample(body(), ct_appearance(body(), False), around(far, row, column))
     np.testing.assert_allclose(image, -1000, atol=1)

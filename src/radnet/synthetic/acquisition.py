@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from radnet.synthetic.anatomy import Body
 from radnet.synthetic.sampling import Appearance, Image, Prescription, sample
-from radnet.synthetic.structures import TISSUE_OF
 from radnet.synthetic.tissue import Tissue, tissues
 
 MR_FULL_SCALE: Final = 2000.0
@@ -113,18 +112,18 @@ def mr_signal(tissue: Tissue, technique: MrTechnique) -> float:
     return tissue.proton_density * excited * decay * diffusion * saturation * flow
 
 
-def mr_appearance(technique: MrTechnique) -> Appearance:
+def mr_appearance(body: Body, technique: MrTechnique) -> Appearance:
     """Return what every structure looks like, before noise and shading."""
     table = tissues()
-    signal = np.array([mr_signal(table[name], technique) for name in TISSUE_OF.values()], np.float32)
+    signal = np.array([mr_signal(table[name], technique) for name in body.tissues], np.float32)
     values = signal * np.float32(MR_FULL_SCALE / signal.max())
-    grain = np.array([table[name].texture for name in TISSUE_OF.values()], np.float32)
+    grain = np.array([table[name].texture for name in body.tissues], np.float32)
     return Appearance(values, values * grain)
 
 
-def ct_appearance(contrast: bool) -> Appearance:
+def ct_appearance(body: Body, contrast: bool) -> Appearance:
     """Return the CT number of every structure, HU."""
-    rows = [tissues()[name] for name in TISSUE_OF.values()]
+    rows = [tissues()[name] for name in body.tissues]
     values = np.array([row.hu_contrast if contrast else row.hu for row in rows], np.float32)
     return Appearance(values, np.array([row.texture * CT_TEXTURE_HU for row in rows], np.float32))
 
@@ -133,7 +132,7 @@ def acquire_ct(
     body: Body, plan: Prescription, technique: CtTechnique, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int16]]:
     """Yield the slices of a CT, HU."""
-    for image in sample(body, ct_appearance(technique.contrast), plan):
+    for image in sample(body, ct_appearance(body, technique.contrast), plan):
         noise = rng.standard_normal(image.shape, np.float32)
         if technique.kernel_px:
             noise = _blurred(noise, technique.kernel_px)
@@ -149,7 +148,7 @@ def acquire_mr(
     slope = np.array([0.0, 1.1, 0.0]) if technique.surface_coil else rng.normal(0, 0.12, 3)
     middle = plan.corners().mean(0)
     sigma = np.float32(technique.noise * MR_FULL_SCALE)
-    images = sample(body, mr_appearance(technique), plan)
+    images = sample(body, mr_appearance(body, technique), plan)
     for position, image in zip(plan.positions, images, strict=True):
         signal = np.maximum(image, 0) * _coil_gain(plan, position, middle, slope)
         real = signal + sigma * rng.standard_normal(image.shape, np.float32)

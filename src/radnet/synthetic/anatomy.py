@@ -42,6 +42,11 @@ class Body:
     boxes: dict[str, Box]
 
     @property
+    def tissues(self) -> tuple[str, ...]:
+        """Tissue of each structure number."""
+        return tuple(TISSUE_OF.values())
+
+    @property
     def voxel_mm(self) -> NDArray[np.float64]:
         """Size of a voxel along x, y and z."""
         return np.asarray(STEP_MM * np.array(self.scale))
