@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from radnet.errors import ConfigError
-from radnet.terms import GEOMETRIES, PAPER_SEQUENCES, SEQUENCES
+from radnet.terms import GEOMETRIES, HEADS, PAPER_SEQUENCES, SEQUENCES
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -25,6 +25,8 @@ Policy = Literal["default", "paper"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Chance = Annotated[float, Field(ge=0, le=1)]
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -125,6 +127,107 @@ class VolumesConfig(_Table):
     """Volumes in one shard file."""
 
 
+class AugmentationConfig(_Table):
+    """How training volumes are varied; nothing of it makes a label untrue."""
+
+    enabled: bool = True
+    """Whether training volumes are varied at all."""
+    mirror: Chance = 0.5
+    """Chance that left and right are exchanged; never with an unknown view."""
+    rotation_deg: Annotated[float, Field(ge=0, le=45)] = 8.0
+    """Largest rotation within the plane of the slices; the volume shrinks so that no corner is lost."""
+    shrink: Share = 0.15
+    """Largest shrinking in the plane, and along the slices, which changes the spacing label with it."""
+    intensity: Share = 0.15
+    """Largest change of brightness and contrast, as a share of the grey levels."""
+    gamma: Share = 0.3
+    """Largest change of the logarithm of the exponent."""
+    bias_field: Share = 0.3
+    """Largest logarithm of a smooth factor over MR volumes; CT has no such field."""
+    blur_voxels: Annotated[float, Field(ge=0, le=3)] = 1.0
+    """Largest standard deviation of a blur in the plane of the slices."""
+    noise: Share = 0.05
+    """Largest standard deviation of added noise, as a share of the grey levels."""
+    dropped_slices: Annotated[int, Field(ge=0, le=8)] = 2
+    """Most slices of the middle half that are blanked."""
+
+
+class TrainingConfig(_Table):
+    """What every training needs, whatever it trains."""
+
+    epochs: Count = 100
+    """Times that each volume is seen."""
+    batch_size: Count = 16
+    """Volumes that one device takes at a time."""
+    accumulate: Count = 1
+    """Batches whose gradients make one step."""
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    """`adam` is the paper's (section 2.2)."""
+    lr: Positive = 1e-3
+    """Largest learning rate."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """`cosine` rises linearly over the warm-up and falls to nothing; `constant` stays, after the warm-up."""
+    warmup: Share = 0.05
+    """Share of all steps over which the learning rate rises."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    """Of weights, not of biases and normalisation; decoupled for `adamw`."""
+    clip_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Largest norm of the gradient; 0 does not clip."""
+    ema_decay: Share = 0.998
+    """Of the moving average of the weights, which is what is validated and kept; 0 keeps the weights."""
+    patience: Annotated[int, Field(ge=0)] = 20
+    """Epochs without a better validation loss before training stops; 0 never stops early."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Of first weights, order and augmentation."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """`auto`: bf16-mixed where the device has instructions for it, else 32-true."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """What computes; `auto` takes GPUs where there are any."""
+    devices: Count = 1
+    """Devices, or processes on a CPU, of each machine."""
+    nodes: Count = 1
+    """Machines."""
+    checkpoint_minutes: Positive = 10.0
+    """Longest time between two saved states; one is saved after each epoch anyhow."""
+    readers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads that read volumes ahead."""
+
+
+class PretrainConfig(TrainingConfig):
+    """Training the network on the labels of its volumes."""
+
+    network: str = "resnet50"
+    """Backbone, or `paper`; `radnet networks` lists them."""
+    width: Count | None = None
+    """Channels of the first stage; by default the network's own."""
+    stem: str | None = None
+    """First convolution: `anisotropic`, `isotropic`, `dense` or `small`; by default the network's own."""
+    norm: Literal["batch", "group"] = "batch"
+    """`group` gives the same loss on one device as on several."""
+    embedding: Count = 1000
+    """Neurons of the fully connected layer (section 2.2)."""
+    input_shape: tuple[Count, Count, Count] = (48, 192, 192)
+    """Slices, rows and columns that the network sees; volumes are resized to it on the device."""
+    heads: Annotated[tuple[str, ...], AfterValidator(_words_of(HEADS)), Field(min_length=1)] = HEADS
+    """Heads that are trained."""
+    head_weights: Literal["fixed", "learned"] = "fixed"
+    """`fixed`: all losses count alike; `learned`: by their uncertainty (Kendall 2018)."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced`: rare classes count more, at most 10 times."""
+    split: Literal["patients", "paper"] = "patients"
+    """`patients`: by patient, and by collection where test_collections are named; `paper`: tables A1, A2."""
+    validation_share: Share = 0.2
+    """Of the patients who do not test; the split `paper` has its own."""
+    test_share: Share = 0.1
+    """Of the patients, when no test_collections are named."""
+    test_collections: tuple[str, ...] = ()
+    """Collections that test as a whole."""
+    collections: Path | None = None
+    """Table (CSV, Parquet) of SeriesInstanceUID and collection_id; without one, a source is a collection."""
+    augmentation: AugmentationConfig = AugmentationConfig()
+    """How training volumes are varied."""
+
+
 class ReportConfig(_Table):
     """The page."""
 
@@ -142,6 +245,7 @@ class RadnetConfig(_Table):
     series: SeriesConfig = SeriesConfig()
     labels: LabelsConfig = LabelsConfig()
     volumes: VolumesConfig = VolumesConfig()
+    pretrain: PretrainConfig = PretrainConfig()
     report: ReportConfig = ReportConfig()
 
 
@@ -154,6 +258,17 @@ POLICIES: Final[dict[str, dict[str, dict[str, Any]]]] = {
             "contrast_from_agent_alone": True,
         },
         "volumes": {"intensity": "min_max"},
+        "pretrain": {
+            "network": "paper",
+            "optimizer": "adam",
+            "schedule": "constant",
+            "warmup": 0.0,
+            "weight_decay": 0.0,
+            "clip_norm": 0.0,
+            "ema_decay": 0.0,
+            "split": "paper",
+            "augmentation": {"enabled": False},
+        },
     },
 }
 """What each policy sets; a key of the user's file wins over it."""
@@ -230,7 +345,7 @@ def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
 
 
 def _rooted(config: RadnetConfig, folder: Path) -> RadnetConfig:
-    scan, labels = config.scan, config.labels
+    scan, labels, pretrain = config.scan, config.labels, config.pretrain
     return config.model_copy(
         update={
             "scan": scan.model_copy(
@@ -241,6 +356,9 @@ def _rooted(config: RadnetConfig, folder: Path) -> RadnetConfig:
                     "rules": tuple(folder / rules.expanduser() for rules in labels.rules),
                     "decisions": labels.decisions and folder / labels.decisions.expanduser(),
                 }
+            ),
+            "pretrain": pretrain.model_copy(
+                update={"collections": pretrain.collections and folder / pretrain.collections.expanduser()}
             ),
         }
     )

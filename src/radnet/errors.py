@@ -50,3 +50,7 @@ class NetworkError(RadnetError):
 
 class MissingExtraError(RadnetError):
     """A package that an extra of RADNet installs and that is not there."""
+
+
+class TrainingError(RadnetError):
+    """A training that cannot begin or go on: its data, its settings, its checkpoint or its disk."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from radnet.config import RadnetConfig, load_config
 from radnet.errors import ConfigError
@@ -29,6 +32,15 @@ def test_the_paper_policy_is_section_2_1() -> None:
     assert labels.min_slices == 16
     assert labels.max_effective_spacing_mm == 15
     assert load_config(policy="paper").volumes.intensity == "min_max"
+
+
+def test_the_paper_policy_trains_as_section_2_2() -> None:
+    pretrain = load_config(policy="paper").pretrain
+    assert (pretrain.network, pretrain.embedding, pretrain.norm) == ("paper", 1000, "batch")
+    assert (pretrain.optimizer, pretrain.schedule, pretrain.warmup) == ("adam", "constant", 0)
+    assert pretrain.input_shape == (48, 192, 192)
+    assert pretrain.split == "paper"
+    assert not pretrain.augmentation.enabled
 
 
 def test_the_file_wins_over_the_policy_and_changes_win_over_the_file(tmp_path: Path) -> None:
@@ -109,6 +121,18 @@ def test_the_documented_configuration_is_complete_and_the_default() -> None:
     path = Path(__file__).parents[2] / "docs" / "reference" / "radnet.toml"
     assert load_config(path) == RadnetConfig()
     text = path.read_text("utf-8")
-    for table, model in RadnetConfig.model_fields.items():
-        for key in getattr(model.annotation, "model_fields", {}):
-            assert f"\n{key} = " in text or f"\n# {key} = " in text, f"{table}.{key} is undocumented"
+    for table, keys in documented_tables(RadnetConfig):
+        _, _, section = text.partition(f"\n[{table}]\n")
+        section = section.partition("\n[")[0]
+        for key in keys:
+            assert re.search(rf"^(# )?{key} = ", section, re.MULTILINE), f"{table}.{key} is undocumented"
+
+
+def documented_tables(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield each table of the file with its own keys."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            inner = field.annotation.model_fields
+            tables = [key for key, one in inner.items() if str(one.annotation).endswith("Config'>")]
+            yield prefix + name, [key for key in inner if key not in tables]
+            yield from documented_tables(field.annotation, f"{prefix}{name}.")

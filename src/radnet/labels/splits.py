@@ -49,7 +49,7 @@ def paper_split(headers: pl.DataFrame, validation_share: float = VALIDATION_SHAR
     nameless = inside.filter(pl.col("patient").fill_null("") == "").height
     if nameless:
         raise TableError(f"{nameless} rows of the paper's collections name no patient; fill them in")
-    sides = {name: _side(name, validation_share) for name in inside["patient"].unique()}
+    sides = {name: drawn_side(name, 0.0, validation_share) for name in inside["patient"].unique()}
     side = pl.col("patient").replace_strict(sides, default=None, return_dtype=pl.String)
     tests = pl.col("table") == TEST_TABLE
     placed = rows.with_columns(pl.when(tests).then(pl.lit(TEST)).otherwise(side).alias("split"))
@@ -77,10 +77,18 @@ def _rows(headers: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _side(patient: str, validation_share: float) -> str:
-    """Throw a die that falls alike for a patient wherever it is thrown."""
+def drawn_side(patient: str, test_share: float, validation_share: float) -> str:
+    """Throw a die that falls alike for a patient wherever it is thrown.
+
+    Args:
+        patient: Any name or hash.
+        test_share: Share of all patients who test.
+        validation_share: Share of the others who validate.
+    """
     drawn = int.from_bytes(hashlib.sha256(patient.encode()).digest()[:8], "big") / 2**64
-    return VALIDATION if drawn < validation_share else TRAINING
+    if drawn >= 1 - test_share:
+        return TEST
+    return VALIDATION if drawn < validation_share * (1 - test_share) else TRAINING
 
 
 def _refuse_shared(placed: pl.DataFrame, name: str) -> None:
