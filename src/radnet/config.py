@@ -11,12 +11,12 @@ import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from radnet.errors import ConfigError
-from radnet.terms import GEOMETRIES, HEADS, PAPER_SEQUENCES, SEQUENCES
+from radnet.terms import GEOMETRIES, PAPER_SEQUENCES, SEQUENCES
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -26,6 +26,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Head = Literal["sequence", "view", "contrast", "coverage", "spacing"]
 Chance = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -208,10 +209,10 @@ class PretrainConfig(TrainingConfig):
     """Neurons of the fully connected layer (section 2.2)."""
     input_shape: tuple[Count, Count, Count] = (48, 192, 192)
     """Slices, rows and columns that the network sees; volumes are resized to it on the device."""
-    heads: Annotated[tuple[str, ...], AfterValidator(_words_of(HEADS)), Field(min_length=1)] = HEADS
+    heads: Annotated[tuple[Head, ...], Field(min_length=1)] = get_args(Head)
     """Heads that are trained."""
-    head_weights: Literal["fixed", "learned"] = "fixed"
-    """`fixed`: all losses count alike; `learned`: by their uncertainty (Kendall 2018)."""
+    head_weights: Literal["learned"] | dict[Head, Positive] = {}
+    """Weight of each head's loss, 1 where none is given; or `learned`: by uncertainty (Kendall 2018)."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced`: rare classes count more, at most 10 times."""
     split: Literal["patients", "paper"] = "patients"

@@ -105,7 +105,7 @@ def roc_auc(truth: ArrayLike, scores: ArrayLike, weights: Reals) -> Reals:
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> Reals:
     part, whole = np.asarray(part, float), np.asarray(whole, float)
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0))
 
 
 def patient_draws(patients: ArrayLike, draws: int = DRAWS, seed: int = 0) -> Reals:

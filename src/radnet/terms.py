@@ -56,9 +56,6 @@ FORMS: Final = ("original", "reformat", "projection", "subtraction", "parametric
 LABELS: Final = ("sequence", "view", "contrast", "coverage")
 """The labels that rules vote on; slice spacing is measured."""
 
-HEADS: Final = (*LABELS, "spacing")
-"""What the network tells of a volume (paper, section 2.2)."""
-
 GEOMETRIES: Final = (
     "uniform",
     "no_position",

@@ -231,7 +231,7 @@ class Loop(Generic[B]):
         if not torch.isfinite(self._running).all():
             raise TrainingError(
                 f"{self._folder}: the loss was no finite number before step {self.counters.step}; "
-                "lower lr or set precision = '32-true' in another run; the last good checkpoint was left as it is"
+                "lower lr or set precision = '32-true' in another run; the last good checkpoint is left"
             )
 
     def _asked(self, stop: StopRequest) -> bool:
