@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from radnet.cli_pretrain import INTERRUPTED, pretrain
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
 from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
@@ -23,8 +24,6 @@ from radnet.options import Config, Json, Policy, Rules, Work, resolve_config
 if TYPE_CHECKING:
     from radnet.executors import Shard, Workers
 
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C."""
 _RIGHTS: Final = "get the right to read and write there, or name another place"
 _ROOM: Final = "free some room on the disk"
 WAYS_OUT: Final = {
@@ -283,6 +282,7 @@ def synthesize(
 
 
 app.command()(release)
+app.command()(pretrain)
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -26,13 +27,19 @@ Rules = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 
-def resolve_config(path: Path | None, policy: str | None, rules: list[Path] | None = None) -> RadnetConfig:
+def resolve_config(
+    path: Path | None,
+    policy: str | None,
+    rules: list[Path] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> RadnetConfig:
     """Read the configuration that the options name.
 
     Args:
         path: The file; None takes radnet.toml in this folder, if there.
         policy: Wins over the file's.
         rules: Folders of rule tables, laid over those of the file.
+        changes: Keys by table that win over file and policy.
 
     Raises:
         ConfigError: If the file or the policy has a fault.
@@ -41,7 +48,7 @@ def resolve_config(path: Path | None, policy: str | None, rules: list[Path] | No
 
     if path is None and DEFAULT_CONFIG.exists():
         path = DEFAULT_CONFIG
-    config = load_config(path, policy)  # type: ignore[arg-type]  # an unknown policy is refused there
+    config = load_config(path, policy, changes)  # type: ignore[arg-type]  # an unknown policy is refused there
     if not rules:
         return config
     folders = (*config.labels.rules, *(folder.resolve() for folder in rules))

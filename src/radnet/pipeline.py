@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -89,7 +89,19 @@ STAGES: Final = (
     ),
     Stage("report", "report", "8-report", ("index.html",), "radnet.report.stage:write_report", False),
 )
-"""All stages, in the order of the data's way."""
+"""The chain that `run` makes, in the order of the data's way."""
+
+PRETRAIN: Final = Stage(
+    "pretrain",
+    "pretrain",
+    "5-pretrain",
+    ("model.safetensors", "config.json", "metrics.json", "history.csv", "split.parquet"),
+    "radnet.pretrain.stage:pretrain",
+    False,
+)
+RUN_STAGES: Final = (PRETRAIN,)
+"""Stages that are begun by name alone, since they take hours and a GPU; their folder holds runs side by side,
+each with a record of its own and, once begun, with its own settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +204,21 @@ def status(work: Path | str, config: RadnetConfig = RadnetConfig()) -> list[Stag
             why = (f"{before[0].folder} is {before[0].state}",)
             own = StageStatus(stage.name, stage.verb, stage.folder, "stale", why, own.made, own.version)
         found.append(own)
-    return found
+    return [*found, *_runs(workspace)]
 
 
-def _state(stage: Stage, workspace: Workspace, config: RadnetConfig) -> StageStatus:
+def _runs(workspace: Workspace) -> Iterator[StageStatus]:
+    """Tell of each run of the stages that keep several."""
+    for stage in RUN_STAGES:
+        for folder in sorted((workspace.root / stage.folder).glob("*/")):
+            run = replace(
+                stage, folder=f"{stage.folder}/{folder.name}", verb=f"{stage.verb} --run {folder.name}"
+            )
+            yield _state(run, workspace, None)
+
+
+def _state(stage: Stage, workspace: Workspace, config: RadnetConfig | None) -> StageStatus:
+    """Compare a record with what is there now; without a configuration, its settings are its own."""
     record = workspace.read_record(stage.folder)
     if record is None:
         begun = (workspace.root / stage.folder).exists()
@@ -205,8 +228,8 @@ def _state(stage: Stage, workspace: Workspace, config: RadnetConfig) -> StageSta
     why = (
         *([f"made by RADNet {record.version}"] if record.version != __version__ else []),
         *_changed_outputs(record, workspace.root / stage.folder),
-        *_changed_inputs(record, stage, workspace, config),
-        *_changed_config(record.config, config.model_dump(mode="json")),
+        *_changed_inputs(record, stage, workspace, config or RadnetConfig()),
+        *(_changed_config(record.config, config.model_dump(mode="json")) if config else ()),
     )
     state = "stale" if why else "fresh"
     return StageStatus(stage.name, stage.verb, stage.folder, state, why, record.made, record.version)

@@ -1,0 +1,80 @@
+"""The verbs `radnet pretrain` and `radnet evaluate`, nothing but parsing, calling and printing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from radnet.console import print_outcome, progress_bars
+from radnet.errors import RadnetError
+from radnet.options import Config, Json, Policy, Work, resolve_config
+
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, and after a signal that asked a training to stop."""
+
+
+def pretrain(
+    work: Work = Path("work"),
+    run: Annotated[str | None, typer.Option(help="Name of the run; by default that of the network.")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Backbone, or paper; `radnet networks` lists them.")
+    ] = None,
+    input_shape: Annotated[
+        str | None, typer.Option(help="Slices, rows, columns that the network sees.", metavar="D,H,W")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Times that each volume is seen.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Volumes that one device takes at a time.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Largest learning rate.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of first weights, order and augmentation.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, 32-true or bf16-mixed.")] = None,
+    accelerator: Annotated[str | None, typer.Option(help="auto, cpu or gpu.")] = None,
+    devices: Annotated[int | None, typer.Option(help="GPUs, or processes on a CPU, a machine.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Machines.")] = None,
+    config: Config = None,
+    policy: Policy = None,
+    as_json: Json = False,
+) -> None:
+    """Train the network on the labels of the volumes: 5-pretrain/RUN.
+
+    SIGTERM, SIGUSR1 and Ctrl-C save and stop; the same command goes on. All settings stand in [pretrain] of
+    radnet.toml.
+
+    Example: radnet pretrain --work work --network resnet18 --input-shape 24,96,96 --epochs 30
+    """
+    from radnet.extras import require
+    from radnet.pipeline import PRETRAIN
+
+    for package in ("torch", "safetensors", "lightning_fabric", "tensorboard"):
+        require(package, "train", "radnet pretrain")
+    given: dict[str, Any] = {
+        "network": network,
+        "input_shape": _shape(input_shape),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "precision": precision,
+        "accelerator": accelerator,
+        "devices": devices,
+        "nodes": nodes,
+    }
+    changes = {"pretrain": {name: value for name, value in given.items() if value is not None}}
+    settings = resolve_config(config, policy, changes=changes)
+    with progress_bars() as bar:
+        summary = PRETRAIN.load()(work, settings, run, progress=bar(PRETRAIN))
+    if summary is None:  # one of several processes, of which the first reports
+        return
+    print_outcome(summary, as_json)
+    if not summary.finished:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise RadnetError(f"--input-shape {text!a}: must be three numbers, e.g. 24,96,96") from error

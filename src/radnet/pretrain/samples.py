@@ -1,0 +1,109 @@
+"""The volumes of a workspace with their labels, and what ties them together.
+
+One row a volume of the store: a kept stack that was built. Only labels and identifiers are read, no text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from radnet.errors import TrainingError
+from radnet.labels.headers import read_headers
+from radnet.tables import TEXT, read_table
+from radnet.volumes.store import VolumeStore
+from radnet.workspace import Workspace, digest_file
+
+LABELS: Final = "3-labels/labels.parquet"
+SERIES: Final = "2-series/series.parquet"
+VOLUMES: Final = "4-volumes"
+INDEX: Final = f"{VOLUMES}/index.parquet"
+READ: Final = (SERIES, LABELS, INDEX)
+"""What training and evaluation read of a workspace, beside the shards."""
+
+_LABEL_COLUMNS: Final = [
+    *("stack_id", "patient", "StudyInstanceUID", "SeriesInstanceUID", "acquisition_group"),
+    *("sequence", "view", "contrast", "coverage"),
+]
+_VOLUME_COLUMNS: Final = [
+    *("stack_id", "shard", "offset", "length", "digest"),
+    *("affine", "effective_spacing_mm", "pad_before", "pad_after"),
+]
+
+
+def read_samples(workspace: Workspace, collections: Path | None = None) -> pl.DataFrame:
+    """Read the volumes of a workspace with their labels.
+
+    Args:
+        workspace: Labelled and built.
+        collections: Table of SeriesInstanceUID and collection_id; None takes a stack's source as its
+            collection.
+
+    Returns:
+        One row a volume, by stack_id: identifiers, `collection_id`, labels (null where unknown),
+        `effective_spacing_mm`, padding, affine and digest.
+
+    Raises:
+        WorkspaceError: If a table is missing or damaged.
+        TableError: If the table of collections cannot be read.
+        TrainingError: If there is no volume, a spacing is no number, or a shard is cut short.
+    """
+    root = workspace.root
+    index = read_table(root / INDEX, "build", _VOLUME_COLUMNS)
+    labels = read_table(root / LABELS, "label", _LABEL_COLUMNS)
+    stacks = read_table(root / SERIES, "group", ["stack_id", "FrameOfReferenceUID", "source"])
+    samples = index.join(labels, on="stack_id", how="inner").join(stacks, on="stack_id", how="left")
+    if samples.is_empty():
+        raise TrainingError(f"{root / INDEX} holds no volume; `radnet build` makes them of the stacks kept")
+    samples = samples.with_columns(_collection(samples, collections)).sort("stack_id")
+    _refuse_spacing(samples, root)
+    _refuse_cut_shards(samples, root / VOLUMES)
+    return samples.drop("source", "shard", "offset", "length")
+
+
+def input_digests(workspace: Workspace) -> dict[str, str]:
+    """Digest what is read of a workspace, as far as it is there."""
+    return {name: digest_file(workspace.root / name) for name in READ if (workspace.root / name).exists()}
+
+
+def open_store(workspace: Workspace) -> VolumeStore:
+    """Open the volumes of a workspace."""
+    return VolumeStore(workspace.root / VOLUMES)
+
+
+def _collection(samples: pl.DataFrame, path: Path | None) -> pl.Expr:
+    if path is None:
+        name = pl.col("source").str.strip_chars_end("/").str.split("/").list.last()
+        return name.alias("collection_id")
+    table = read_headers(path)
+    missing = {"SeriesInstanceUID", "collection_id"} - set(table.columns)
+    if missing:
+        raise TrainingError(f"{path}: needs the columns SeriesInstanceUID and collection_id")
+    known = table.select("SeriesInstanceUID", "collection_id").unique("SeriesInstanceUID").rows()
+    column = pl.col("SeriesInstanceUID")
+    return column.replace_strict(dict(known), default=None, return_dtype=TEXT).alias("collection_id")
+
+
+def _refuse_spacing(samples: pl.DataFrame, root: Path) -> None:
+    spacing = pl.col("effective_spacing_mm")
+    wrong = samples.filter(~(spacing.is_finite() & (spacing > 0)).fill_null(False))
+    if len(wrong):
+        raise TrainingError(
+            f"{root / INDEX}: the slice spacing of stack {wrong['stack_id'][0]} "
+            f"{f'(and {len(wrong) - 1} more) ' if len(wrong) > 1 else ''}is no positive number; "
+            "delete 2-series to 4-volumes and run `radnet run` again"
+        )
+
+
+def _refuse_cut_shards(samples: pl.DataFrame, folder: Path) -> None:
+    """Refuse shards that end before their last volume, which would show only when that volume is read."""
+    ends = samples.group_by("shard").agg((pl.col("offset") + pl.col("length")).max().alias("end"))
+    for name, end in ends.sort("shard").iter_rows():
+        path = folder / name
+        size = path.stat().st_size if path.exists() else 0
+        if size < end:
+            raise TrainingError(
+                f"{path}: has {size:,} bytes where {end:,} are needed; delete it and run `radnet build` again"
+            )
