@@ -32,6 +32,7 @@ class Stage:
         writes: Files there that other stages or users read.
         run: Dotted path of its function.
         parallel: Whether it shares its work among workers and shards.
+        inputs_of: Module whose `inputs` digests what it reads; by default that of its function.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Stage:
     writes: tuple[str, ...]
     run: str
     parallel: bool
+    inputs_of: str = ""
 
     def load(self) -> Callable[..., Any]:
         """Import and return the stage's function."""
@@ -49,7 +51,7 @@ class Stage:
 
     def inputs(self, workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
         """Digest what the stage would read now."""
-        module = importlib.import_module(self.run.partition(":")[0])
+        module = importlib.import_module(self.inputs_of or self.run.partition(":")[0])
         digests: dict[str, str] = module.inputs(workspace, config)
         return digests
 
@@ -98,6 +100,7 @@ PRETRAIN: Final = Stage(
     ("model.safetensors", "config.json", "metrics.json", "history.csv", "split.parquet"),
     "radnet.pretrain.stage:pretrain",
     False,
+    "radnet.pretrain.samples",  # so that `status` needs no torch
 )
 RUN_STAGES: Final = (PRETRAIN,)
 """Stages that are begun by name alone, since they take hours and a GPU; their folder holds runs side by side,
@@ -211,9 +214,8 @@ def _runs(workspace: Workspace) -> Iterator[StageStatus]:
     """Tell of each run of the stages that keep several."""
     for stage in RUN_STAGES:
         for folder in sorted((workspace.root / stage.folder).glob("*/")):
-            run = replace(
-                stage, folder=f"{stage.folder}/{folder.name}", verb=f"{stage.verb} --run {folder.name}"
-            )
+            verb = f"{stage.verb} --run {folder.name}"
+            run = replace(stage, folder=f"{stage.folder}/{folder.name}", verb=verb)
             yield _state(run, workspace, None)
 
 

@@ -1,4 +1,4 @@
-"""Small labelled volumes in a workspace, as the stages before leave them; what a volume shows tells its labels."""
+"""Small labelled volumes in a workspace, as the stages before leave them; each shows its labels."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from radnet.config import RadnetConfig
 from radnet.errors import TrainingError
 from radnet.labels.headers import read_headers
 from radnet.tables import TEXT, read_table
@@ -63,8 +64,8 @@ def read_samples(workspace: Workspace, collections: Path | None = None) -> pl.Da
     return samples.drop("source", "shard", "offset", "length")
 
 
-def input_digests(workspace: Workspace) -> dict[str, str]:
-    """Digest what is read of a workspace, as far as it is there."""
+def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
+    """Digest the tables that are read of a workspace, as far as they are there."""
     return {name: digest_file(workspace.root / name) for name in READ if (workspace.root / name).exists()}
 
 

@@ -31,7 +31,7 @@ from radnet.networks.folder import save_model
 from radnet.networks.spec import NetworkSpec, make_spec
 from radnet.pretrain.checks import refuse_unlearnable
 from radnet.pretrain.losses import LabelLosses
-from radnet.pretrain.samples import input_digests, open_store, read_samples
+from radnet.pretrain.samples import inputs, open_store, read_samples
 from radnet.pretrain.targets import Batch, VolumeReader
 from radnet.pretrain.task import LabelTask
 from radnet.tables import write_table
@@ -165,11 +165,6 @@ def pretrain(
         return summary
 
 
-def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
-    """Digest the tables that training reads."""
-    return input_digests(workspace)
-
-
 def _prepare(workspace: Workspace, config: RadnetConfig, name: str) -> _Run:
     """Read, split and check the data."""
     if not _RUN_NAME.fullmatch(name):
@@ -263,7 +258,8 @@ def _finish(
     }
     write_text(run.folder / METRICS_NAME, json.dumps(metrics, indent=1) + "\n")
     names = ("model.safetensors", "config.json", METRICS_NAME, HISTORY_NAME, SPLIT_NAME)
-    workspace.write_record("pretrain", place, settings, input_digests(workspace), names, __version__)
+    read = inputs(workspace, RadnetConfig())
+    workspace.write_record("pretrain", place, settings, read, names, __version__)
     (run.folder / STATE_NAME).unlink(missing_ok=True)
 
 
