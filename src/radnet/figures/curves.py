@@ -82,11 +82,14 @@ def _panel(drawing: Drawing, history: Sequence[Row], name: str, best: int, left:
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Return round limits around values; from 0 to 1 where all are shares close to it."""
+    """Return limits around values and zero between which the grid lines lie at round numbers."""
     if not values.size:
         return 0.0, 1.0
-    low, high = float(values.min()), float(values.max())
-    if low >= 0:
-        low = 0.0
-    step = 10 ** math.floor(math.log10(max(high - low, 1e-6))) / 2
-    return math.floor(low / step) * step, max(math.ceil(high / step) * step, low + step)
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    least = max(high - low, 1e-6) / GRID_LINES
+    power = 10.0 ** math.floor(math.log10(least))
+    for step in (power, 2 * power, 2.5 * power, 5 * power, 10 * power, 20 * power):
+        start = math.floor(low / step) * step
+        if start + GRID_LINES * step >= high:
+            return start, start + GRID_LINES * step
+    raise AssertionError("one of these steps holds any span")

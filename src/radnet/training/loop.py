@@ -216,12 +216,18 @@ class Loop(Generic[B]):
         self.counters.step += 1
 
     def _over_devices(self, sums: Tensor) -> Tensor:
-        """Add the sums of all devices, so that gradients are those of the whole batch."""
-        if self._fabric.world_size == 1:
+        """Add the sums of all devices, so that gradients are those of the whole batch.
+
+        Gradients of several devices are averaged afterwards, so what comes of the own sums counts as often as
+        there are devices.
+        """
+        world_size = self._fabric.world_size
+        if world_size == 1:
             return sums
-        gathered = self._fabric.all_gather(sums, sync_grads=True)
-        assert isinstance(gathered, Tensor)
-        return gathered.sum(0)
+        own = sums.detach()
+        summed = self._fabric.all_reduce(own.clone(), reduce_op="sum")
+        assert isinstance(summed, Tensor)
+        return summed + world_size * (sums - own)
 
     def _add(self, sums: Tensor) -> None:
         sums = sums.detach().double()
