@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from radnet.cli_pretrain import INTERRUPTED, pretrain
+from radnet.cli_pretrain import INTERRUPTED, evaluate, pretrain
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
 from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
@@ -283,6 +283,7 @@ def synthesize(
 
 app.command()(release)
 app.command()(pretrain)
+app.command()(evaluate)
 
 
 def main() -> None:

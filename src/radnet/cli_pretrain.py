@@ -78,3 +78,35 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise RadnetError(f"--input-shape {text!a}: must be three numbers, e.g. 24,96,96") from error
+
+
+def evaluate(
+    run: Annotated[str, typer.Argument(help="Name of a run of the workspace, or any run's folder.")],
+    work: Work = Path("work"),
+    split: Annotated[
+        str,
+        typer.Option(help="test, validation, training, or all volumes of a workspace that did not train it."),
+    ] = "test",
+    name: Annotated[
+        str | None, typer.Option(help="Folder under RUN/evaluation; by default the split or the workspace.")
+    ] = None,
+    config: Config = None,
+    policy: Policy = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a run as in table 1 of 3D-RADNet, with intervals, beside simpler means.
+
+    Refuses volumes that have to do with any that trained it.
+
+    Example: radnet evaluate resnet18 --work work --split test
+    """
+    from radnet.extras import require
+
+    for package in ("torch", "safetensors"):
+        require(package, "train", "radnet evaluate")
+    from radnet.pretrain.evaluate import evaluate_run
+
+    settings = resolve_config(config, policy)
+    with progress_bars() as bar:
+        summary = evaluate_run(run, work, split, name, settings, bar("evaluate"))
+    print_outcome(summary, as_json)

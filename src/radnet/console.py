@@ -82,7 +82,11 @@ def _lines(summary: Mapping[str, Any], indent: str = "") -> Iterator[str]:
             yield name.rstrip()
             yield from _lines(value, indent + "  ")
         elif value:
-            yield name + ", ".join(f"{part} {count:,}" for part, count in value.items())
+            yield name + ", ".join(f"{part} {_figure(figure)}" for part, figure in value.items())
+
+
+def _figure(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def _write(text: str) -> None:

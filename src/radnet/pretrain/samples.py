@@ -28,6 +28,7 @@ _LABEL_COLUMNS: Final = [
     *("stack_id", "patient", "StudyInstanceUID", "SeriesInstanceUID", "acquisition_group"),
     *("sequence", "view", "contrast", "coverage"),
 ]
+_STACK_COLUMNS: Final = ["stack_id", "FrameOfReferenceUID", "source", "BurnedInAnnotation"]
 _VOLUME_COLUMNS: Final = [
     *("stack_id", "shard", "offset", "length", "digest"),
     *("affine", "effective_spacing_mm", "pad_before", "pad_after"),
@@ -44,7 +45,7 @@ def read_samples(workspace: Workspace, collections: Path | None = None) -> pl.Da
 
     Returns:
         One row a volume, by stack_id: identifiers, `collection_id`, labels (null where unknown),
-        `effective_spacing_mm`, padding, affine and digest.
+        `effective_spacing_mm`, padding, affine, digest, and whether pictures of it are `showable`.
 
     Raises:
         WorkspaceError: If a table is missing or damaged.
@@ -54,14 +55,17 @@ def read_samples(workspace: Workspace, collections: Path | None = None) -> pl.Da
     root = workspace.root
     index = read_table(root / INDEX, "build", _VOLUME_COLUMNS)
     labels = read_table(root / LABELS, "label", _LABEL_COLUMNS)
-    stacks = read_table(root / SERIES, "group", ["stack_id", "FrameOfReferenceUID", "source"])
+    stacks = read_table(root / SERIES, "group", _STACK_COLUMNS)
     samples = index.join(labels, on="stack_id", how="inner").join(stacks, on="stack_id", how="left")
     if samples.is_empty():
         raise TrainingError(f"{root / INDEX} holds no volume; `radnet build` makes them of the stacks kept")
-    samples = samples.with_columns(_collection(samples, collections)).sort("stack_id")
+    # text in the pixels may be the patient's name
+    clean = pl.col("BurnedInAnnotation").fill_null("NO").str.to_uppercase() != "YES"
+    samples = samples.with_columns(_collection(samples, collections), clean.alias("showable"))
+    samples = samples.sort("stack_id")
     _refuse_spacing(samples, root)
     _refuse_cut_shards(samples, root / VOLUMES)
-    return samples.drop("source", "shard", "offset", "length")
+    return samples.drop("source", "BurnedInAnnotation", "shard", "offset", "length")
 
 
 def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:

@@ -27,10 +27,11 @@ from radnet.figures.curves import training_curves
 from radnet.figures.drawing import to_png
 from radnet.labels.splits import SPLITS, TRAINING, VALIDATION
 from radnet.networks.build import LabelNetwork, build_network
-from radnet.networks.folder import save_model
+from radnet.networks.folder import CONFIG_NAME, save_model
 from radnet.networks.spec import NetworkSpec, make_spec
 from radnet.pretrain.checks import refuse_unlearnable
 from radnet.pretrain.losses import LabelLosses
+from radnet.pretrain.runs import CURVES_NAME, FOLDER, METRICS_NAME, SPLIT_NAME, WEIGHTS_NAME
 from radnet.pretrain.samples import inputs, open_store, read_samples
 from radnet.pretrain.targets import Batch, VolumeReader
 from radnet.pretrain.task import LabelTask
@@ -43,11 +44,7 @@ from radnet.training.state import unwritable
 from radnet.training.task import Part, Task
 from radnet.workspace import Workspace, write_text
 
-FOLDER: Final = "5-pretrain"
 LAST: Final = "last"
-SPLIT_NAME: Final = "split.parquet"
-METRICS_NAME: Final = "metrics.json"
-CURVES_NAME: Final = "curves.png"
 SPLIT_COLUMNS: Final = ("stack_id", *UNSHARED, "collection_id", "split")
 FREE: Final = {"accelerator", "checkpoint_minutes", "readers", "devices", "nodes"}
 """Keys that may change when a run goes on; the number of devices in all may not."""
@@ -257,7 +254,7 @@ def _finish(
         "version": __version__,
     }
     write_text(run.folder / METRICS_NAME, json.dumps(metrics, indent=1) + "\n")
-    names = ("model.safetensors", "config.json", METRICS_NAME, HISTORY_NAME, SPLIT_NAME)
+    names = (WEIGHTS_NAME, CONFIG_NAME, METRICS_NAME, HISTORY_NAME, SPLIT_NAME)
     read = inputs(workspace, RadnetConfig())
     workspace.write_record("pretrain", place, settings, read, names, __version__)
     (run.folder / STATE_NAME).unlink(missing_ok=True)
