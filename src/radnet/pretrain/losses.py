@@ -114,7 +114,8 @@ class LabelLosses(nn.Module):
 
     def figures(self, sums: Tensor) -> dict[str, float]:
         """Return the total and, for each head, its loss and its measure; NaN where nothing had a label."""
-        found = {"loss": float(self.total(sums))}
+        sums = sums.detach()
+        found = {"loss": self.total(sums).item()}
         losses = self.head_losses(sums)
         for number, head in enumerate(self.heads):
             total, weight = sums[len(self.heads) + number].tolist()

@@ -66,7 +66,7 @@ def encode_targets(samples: pl.DataFrame, spec: NetworkSpec) -> dict[str, Target
 
 
 def _classes(labels: pl.Series, words: Sequence[str]) -> Target:
-    numbers = labels.replace_strict(
+    numbers = labels.cast(pl.String).replace_strict(
         {word: number for number, word in enumerate(words)}, default=None, return_dtype=pl.Int64
     )
     known = numbers.is_not_null().to_numpy().copy()

@@ -133,7 +133,7 @@ def augment(volumes: Tensor, known: Known, draws: Draws) -> Tensor:
 
 def _noise(like: Tensor, seeds: list[int]) -> Tensor:
     """Return normal noise, each volume's from its own seed."""
-    noise = torch.empty_like(like)
+    noise = torch.empty(like.shape, device=like.device)  # contiguous: it is filled in order of memory
     for one, seed in zip(noise, seeds, strict=True):
         one.normal_(generator=torch.Generator(like.device).manual_seed(seed))
     return noise

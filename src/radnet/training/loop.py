@@ -255,8 +255,8 @@ class Loop(Generic[B]):
         epoch = len(self.counters.history)
         validation = self.average.figures(self._validate())
         training = self._task.figures(self._running.cpu())
-        rate = self._optimizer.param_groups[0]["lr"]
-        row = {"epoch": float(epoch), "step": float(self.counters.step), "lr": float(rate)}
+        rate = learning_rate(self.counters.step - 1, self._config.epochs * self._steps, self._config)
+        row = {"epoch": float(epoch), "step": float(self.counters.step), "lr": rate}
         row |= {f"training_{name}": value for name, value in training.items()}
         row |= {f"validation_{name}": value for name, value in validation.items()}
         self.counters.history.append(row)

@@ -18,6 +18,7 @@ from radnet.labels.splits import SPLITS, TEST, TRAINING, VALIDATION, drawn_side,
 
 UNSHARED: Final = ("patient", "StudyInstanceUID", "FrameOfReferenceUID", "acquisition_group", "digest")
 """What ties volumes together; `digest` is that of the voxels."""
+LEAST_PATIENTS: Final = {TRAINING: 2, VALIDATION: 1}
 SHOWN: Final = 3
 """Stacks that an error names."""
 
@@ -34,7 +35,7 @@ def split_samples(samples: pl.DataFrame, config: PretrainConfig) -> pl.Series:
 
     Raises:
         TrainingError: If a volume names no patient, anything stands on two sides, a named collection is not
-            there, or nobody trains or validates.
+            there, or too few train or validate.
     """
     nameless = samples.filter(pl.col("patient").fill_null("") == "")
     if len(nameless):
@@ -46,7 +47,7 @@ def split_samples(samples: pl.DataFrame, config: PretrainConfig) -> pl.Series:
     placed = samples.with_columns(sides.alias("split"))
     for name in UNSHARED:
         refuse_shared(placed, name)
-    _refuse_empty(placed)
+    _refuse_too_few(placed)
     return sides
 
 
@@ -98,15 +99,15 @@ def refuse_shared(placed: pl.DataFrame, name: str) -> None:
         )
 
 
-def _refuse_empty(placed: pl.DataFrame) -> None:
+def _refuse_too_few(placed: pl.DataFrame) -> None:
     patients = dict(placed.group_by("split").agg(pl.col("patient").n_unique()).iter_rows())
-    for side in (TRAINING, VALIDATION):
-        if not patients.get(side):
-            counts = ", ".join(f"{name} {patients.get(name, 0)}" for name in SPLITS)
-            raise TrainingError(
-                f"{len(placed)} volumes of {placed['patient'].n_unique()} patients leave no patient for "
-                f"{side} (patients: {counts}); scan more patients, or change validation_share and test_share"
-            )
+    if any(patients.get(side, 0) < least for side, least in LEAST_PATIENTS.items()):
+        counts = ", ".join(f"{name} {patients.get(name, 0)}" for name in SPLITS)
+        raise TrainingError(
+            f"{len(placed)} volumes of {placed['patient'].n_unique()} patients are too few or fall badly "
+            f"(patients: {counts}): at least 2 must train and 1 validate; scan more patients, or change "
+            "validation_share and test_share"
+        )
 
 
 def _some(rows: pl.DataFrame) -> str:
