@@ -288,7 +288,7 @@ def test_what_cannot_be_trained_on_is_told(change: Any, match: str, tmp_path: Pa
 
 def test_two_volumes_are_too_few(tmp_path: Path) -> None:
     work = write_small(tmp_path / "work", 2)
-    with pytest.raises(TrainingError, match="2 volumes of 2 patients are too few .*at least 2 must train"):
+    with pytest.raises(TrainingError, match=r"2 volumes of 2 patients are too few .*at least 2 must train"):
         run(work)
 
 

@@ -77,7 +77,7 @@ def test_losses_are_those_of_torch() -> None:
     expected = functional.mse_loss(given["spacing"], targets["spacing"].value).sqrt() / SPEC.spacing_std_mm
     assert found["spacing"] == pytest.approx(expected.item(), rel=1e-5)
     total = module.total(module(given, targets))
-    assert float(total) == pytest.approx(sum(found.values()), rel=1e-5)
+    assert total.item() == pytest.approx(sum(found.values()), rel=1e-5)
 
 
 @pytest.mark.parametrize("head", ["sequence", "view", "contrast", "coverage"])
