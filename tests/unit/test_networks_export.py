@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from radnet.config import VolumesConfig
 from radnet.errors import NetworkError, WorkspaceError
 from radnet.networks import export
 from radnet.networks.build import LabelNetwork, build_network
@@ -17,6 +18,9 @@ from radnet.networks.export import compare, export_model
 from radnet.networks.folder import EXPORTED, load_model, save_model
 from radnet.networks.inference import OUTPUTS, Grey
 from radnet.networks.spec import make_spec
+from radnet.volumes.merge import merge_parts
+from radnet.volumes.parts import Parts
+from radnet.volumes.shards import digest_of, pack
 
 SHAPE = (16, 32, 32)
 SPEC = make_spec(
@@ -150,6 +154,23 @@ def test_another_label_is_refused_however_near_the_numbers() -> None:
 def test_an_unknown_form_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="cannot export to 'tflite'; it must be openvino or onnx"):
         export_model(tmp_path, "tflite")
+
+
+def test_the_volumes_of_a_store_are_compared(tmp_path: Path) -> None:
+    large = (32, 64, 64)  # of the store, of which the network sees half in each direction
+    store = tmp_path / "4-volumes"
+    (store / "parts").mkdir(parents=True)
+    parts = Parts(store / "parts")
+    for number in range(10):
+        array = np.random.default_rng(number).integers(0, 256, large, np.uint8)
+        row = dict.fromkeys(("effective_spacing_mm", "window_low", "window_high"), 1.0)
+        row |= {"stack_id": f"{number:016x}", "affine": np.eye(4).ravel().tolist(), "length": array.nbytes}
+        row |= {"pad_before": 0, "pad_after": 0, "digest": digest_of(array), "inputs": "same"}
+        parts.add_volume(row, pack(array, "none"))
+    wanted = {f"{number:016x}": "same" for number in range(10)}
+    merge_parts(store, parts, wanted, VolumesConfig(shape=large))
+    save_model(tmp_path / "model", trained(), SPEC, {})
+    assert export_model(tmp_path / "model", "onnx", store).volumes == f"8 of {store}"
 
 
 def test_a_store_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import radnet
 from radnet.errors import NetworkError
 from radnet.networks.build import LabelNetwork, build_network
 from radnet.networks.folder import load_model, save_model
-from radnet.networks.inference import Grey
+from radnet.networks.inference import Grey, fit_volume
 from radnet.networks.spec import NetworkSpec, make_spec
 
 SHAPE = (16, 32, 32)
@@ -238,15 +238,33 @@ def test_weights_without_our_head_take_the_configuration_beside_them(model: Path
 @pytest.mark.parametrize(
     ("given", "match"),
     [
-        (np.zeros((1, 8, 32, 32), np.uint8), "a volume is 8x32x32 uint8; the network takes 16x32x32 uint8"),
+        (
+            np.zeros((1, 8, 32, 32), np.uint8),
+            "a volume is 8x32x32 uint8; the network takes 16x32x32 uint8 or larger",
+        ),
         (np.zeros((1, *SHAPE), np.float32), "16x32x32 float32"),
+        (np.zeros(SHAPE, np.uint8), "a volume is 32x32 uint8"),
         (np.zeros((0, *SHAPE), np.uint8), "there is no volume"),
     ],
-    ids=["shape", "type", "none"],
+    ids=["shape", "type", "one volume alone", "none"],
 )
 def test_volumes_that_do_not_fit_are_refused(given: Any, match: str, model: Path) -> None:
     with pytest.raises(NetworkError, match=match):
         load_model(model).classify(given)
+
+
+@pytest.mark.parametrize("shape", [(32, 64, 64), (48, 192, 192), (16, 40, 48)], ids=str)
+def test_larger_volumes_are_resized_as_torch_does(shape: tuple[int, int, int], model: Path) -> None:
+    large = np.random.default_rng(2).integers(0, 256, (2, *shape), dtype=np.uint8)
+    resized = torch.nn.functional.interpolate(
+        torch.from_numpy(large)[:, None].float(), size=SHAPE, mode="trilinear", align_corners=False
+    )
+    expected = resized[:, 0].round().to(torch.uint8).numpy()
+    found = np.stack([fit_volume(volume, SHAPE) for volume in large])
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert (found != expected).mean() < 0.01
+    loaded = load_model(model)
+    assert np.array_equal(loaded.embed(large), loaded.embed(found))
 
 
 def test_a_batch_of_nothing_is_refused(model: Path) -> None:
