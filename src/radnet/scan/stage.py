@@ -47,7 +47,7 @@ PATIENT_KEY: Final = "patient.key"
 
 WORKER_DATA_BYTES: Final = 768 << 20
 """Most memory that a reading worker may ask for; with its libraries it stays below 1 GB."""
-MEMBERS_FACTOR: Final = 10
+MEMBERS_FACTOR: Final = 4
 """Members of one compressed archive go out in chunks this many times as large as files."""
 MANY_PARTS: Final = 64
 """Parts from which on a finished scan packs them into one."""
