@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from radnet.cli_networks import export, networks
 from radnet.cli_pretrain import INTERRUPTED, evaluate, pretrain
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
@@ -281,6 +282,8 @@ def synthesize(
     print_outcome(summary, as_json)
 
 
+app.command()(networks)
+app.command()(export)
 app.command()(release)
 app.command()(pretrain)
 app.command()(evaluate)

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from radnet.console import print_outcome, progress_bars
-from radnet.errors import RadnetError
-from radnet.options import Config, Json, Policy, Work, resolve_config
+from radnet.options import Config, Json, Policy, Work, parse_shape, resolve_config
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, and after a signal that asked a training to stop."""
@@ -50,7 +49,7 @@ def pretrain(
         require(package, "train", "radnet pretrain")
     given: dict[str, Any] = {
         "network": network,
-        "input_shape": _shape(input_shape),
+        "input_shape": parse_shape(input_shape) if input_shape else None,
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
@@ -69,15 +68,6 @@ def pretrain(
     print_outcome(summary, as_json)
     if not summary.finished:
         raise typer.Exit(INTERRUPTED)
-
-
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise RadnetError(f"--input-shape {text!a}: must be three numbers, e.g. 24,96,96") from error
 
 
 def evaluate(

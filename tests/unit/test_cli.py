@@ -26,7 +26,10 @@ def radnet(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProc
 
 
 def test_all_verbs_are_there() -> None:
-    assert set(VERBS) == {"run", "status", "explain", "synthesize", "release", "rules", *STAGE_VERBS}
+    assert set(VERBS) == {
+        *("run", "status", "explain", "synthesize", "release", "rules", "networks", "export"),
+        *STAGE_VERBS,
+    }
 
 
 @pytest.mark.parametrize("verb", VERBS)

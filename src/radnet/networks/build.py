@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from radnet.errors import NetworkError
 from radnet.networks.resnet import DEPTHS, ResNet
-from radnet.networks.spec import NetworkSpec, Triple
+from radnet.networks.spec import PRESETS, NetworkSpec, Triple
 
 BACKBONE_GROUP: Final = "radnet.backbones"
 """Entry point group of backbones from other packages."""
@@ -142,6 +142,7 @@ def _backbone_factory(name: str) -> Callable[[NetworkSpec], nn.Module]:
     plugins = _plugins()
     if name in plugins:
         return plugins[name].load()  # type: ignore[no-any-return]
-    near = difflib.get_close_matches(name, backbone_names(), n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(backbone_names())}"
+    known = (*PRESETS, *backbone_names())
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
     raise NetworkError(f"unknown network '{name}'; {hint}")

@@ -134,7 +134,7 @@ def compare(
     """Compare the outputs of two backends on the same volumes.
 
     Returns:
-        The largest difference of each output.
+        The largest difference of each output, to two digits.
 
     Raises:
         NetworkError: If an output differs by more than `LARGEST_DIFFERENCE` or a label changes.
@@ -147,7 +147,7 @@ def compare(
             )
     if labels_of(expected, spec)["words"] != labels_of(found, spec)["words"]:
         raise NetworkError(f"{what}: says other labels than torch; the file was not kept")
-    return differences
+    return {name: float(f"{difference:.2g}") for name, difference in differences.items()}
 
 
 def _write_onnx(network: LabelNetwork, spec: NetworkSpec, path: Path) -> None:

@@ -83,7 +83,8 @@ class Model:
         """Label volumes.
 
         Args:
-            volumes: (slices, rows, columns) uint8 each: an array of them, a list, or what yields them.
+            volumes: (slices, rows, columns) uint8 each: an array of them, a list, or what yields them. Those
+                larger than `spec.input_shape` are resized to it.
             batch_size: Volumes run at a time.
 
         Returns:
@@ -91,7 +92,7 @@ class Model:
             (n,) in mm, and `words`: the labels in words, by name.
 
         Raises:
-            NetworkError: If a volume is not of the network's shape, or there is none.
+            NetworkError: If a volume is smaller than the network's input, no uint8, or there is none.
         """
         return labels_of(run_batches(self.backend, self.spec, volumes, batch_size), self.spec)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from radnet.errors import NetworkError
 from radnet.extras import require
 from radnet.networks.spec import NetworkSpec
+from radnet.volumes.resize import resize_stack
 
 if TYPE_CHECKING:
     from radnet.networks.build import LabelNetwork
@@ -122,7 +123,7 @@ def run_batches(
 
     Args:
         backend: What runs.
-        spec: Of the network; its `input_shape` is asked of each volume.
+        spec: Of the network; volumes are resized to its `input_shape`.
         volumes: (slices, rows, columns) uint8 each: an array of them, a list, or anything that yields them.
         batch_size: Volumes at a time.
 
@@ -130,7 +131,7 @@ def run_batches(
         The `OUTPUTS`, one row a volume.
 
     Raises:
-        NetworkError: If there is no volume, one has another shape or type, or the outputs are not finite.
+        NetworkError: If there is no volume, one does not fit, or the outputs are not finite.
     """
     found = [backend.run(batch) for batch in _batches(volumes, spec.input_shape, batch_size)]
     if not found:
@@ -175,18 +176,33 @@ def _softmax(logits: Floats) -> Floats:
     return shares
 
 
-def _batches(volumes: Iterable[Grey], shape: tuple[int, ...], size: int) -> Iterator[Grey]:
+def _batches(volumes: Iterable[Grey], shape: tuple[int, int, int], size: int) -> Iterator[Grey]:
     if size < 1:
         raise NetworkError(f"batch_size is {size}; it must be at least 1")
     left = iter(volumes)
     while batch := list(islice(left, size)):
-        for volume in batch:
-            if volume.dtype != np.uint8 or volume.shape != shape:
-                raise NetworkError(
-                    f"a volume is {_form(volume.shape)} {volume.dtype}; the network takes "
-                    f"{_form(shape)} uint8, as `radnet build` makes them"
-                )
-        yield np.stack(batch)
+        yield np.stack([fit_volume(volume, shape) for volume in batch])
+
+
+def fit_volume(volume: Grey, shape: tuple[int, int, int]) -> Grey:
+    """Resize a volume of the store to the shape that a network sees, as training does.
+
+    Args:
+        volume: (slices, rows, columns) uint8, in no direction smaller than wanted.
+        shape: What is wanted; a volume of this shape is returned as it is.
+
+    Raises:
+        NetworkError: If the volume has another type or number of dimensions, or is smaller.
+    """
+    smaller = len(volume.shape) != 3 or any(n < m for n, m in zip(volume.shape, shape, strict=True))
+    if volume.dtype != np.uint8 or smaller:
+        raise NetworkError(
+            f"a volume is {_form(volume.shape)} {volume.dtype}; the network takes {_form(shape)} uint8 "
+            "or larger, as `radnet build` makes them"
+        )
+    if volume.shape == shape:
+        return volume
+    return np.rint(resize_stack(volume.__getitem__, len(volume), shape)).astype(np.uint8)
 
 
 def _form(shape: Sequence[int]) -> str:

@@ -108,7 +108,7 @@ class PostUnit(nn.Module):
         branch = x
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             branch = norm(conv(branch if i == 0 else functional.relu(branch, inplace=True)))
-        return functional.relu(branch + self.shortcut(x), inplace=True)
+        return functional.relu(branch.add_(self.shortcut(x)), inplace=True)
 
 
 class PreUnit(nn.Module):
@@ -126,7 +126,7 @@ class PreUnit(nn.Module):
         branch = self.convs[0](x)
         for conv, norm in zip(self.convs[1:], self.norms[1:], strict=True):
             branch = conv(functional.relu(norm(branch), inplace=True))
-        return branch + self.shortcut(x)  # type: ignore[no-any-return]
+        return branch.add_(self.shortcut(x))  # type: ignore[no-any-return]
 
 
 class PaddingShortcut(nn.Module):

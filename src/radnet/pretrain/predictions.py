@@ -19,7 +19,6 @@ from radnet.networks.inference import TorchBackend, run_batches
 from radnet.networks.spec import NetworkSpec
 from radnet.pretrain.losses import CLASS_HEADS
 from radnet.pretrain.targets import encode_targets
-from radnet.training.warp import resize_volumes
 from radnet.volumes.store import VolumeStore
 
 BATCH: Final = 8
@@ -104,8 +103,7 @@ def predict(
             volume = store.read(stack_id)
             counts = np.bincount(volume.ravel() // (256 // BINS), minlength=BINS)
             histograms.append(counts / volume.size)
-            resized = resize_volumes(torch.from_numpy(volume[None].copy()), spec.input_shape)
-            yield resized[0].numpy()
+            yield volume
             progress(number, len(samples))
 
     outputs = run_batches(backend, spec, volumes(), BATCH)
