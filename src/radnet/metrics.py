@@ -207,6 +207,17 @@ def fit_temperature(log_likelihood: Callable[[float], float], low: float = 0.05,
     return float(np.exp((left + right) / 2))
 
 
+def shown(value: Measure, unit: str) -> str:
+    """Write a figure with its interval: percent with one decimal, millimetres with two."""
+    if value.value is None:
+        return "-"
+    digits, factor = (1, 100) if unit == "%" else (2, 1)
+    text = f"{factor * value.value:.{digits}f}{'%' if unit == '%' else ' mm'}"
+    if value.low is None or value.high is None:
+        return text
+    return f"{text} [{factor * value.low:.{digits}f}, {factor * value.high:.{digits}f}]"
+
+
 def plain(value: Any) -> Any:
     """Return numbers and arrays as JSON can hold them: NaN becomes null."""
     if isinstance(value, np.ndarray):

@@ -28,6 +28,7 @@ def radnet(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProc
 def test_all_verbs_are_there() -> None:
     assert set(VERBS) == {
         *("run", "status", "explain", "synthesize", "release", "rules", "networks", "export"),
+        *("pretrain", "evaluate"),
         *STAGE_VERBS,
     }
 

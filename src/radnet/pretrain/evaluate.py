@@ -16,6 +16,7 @@ from radnet.config import RadnetConfig
 from radnet.errors import TrainingError, WorkspaceError
 from radnet.executors import Progress, silent
 from radnet.labels.splits import SPLITS, TRAINING, VALIDATION
+from radnet.metrics import shown
 from radnet.networks.folder import read_config
 from radnet.pretrain import runs
 from radnet.pretrain.files import Evaluation, update_card, write_evaluation
@@ -23,7 +24,7 @@ from radnet.pretrain.predictions import Predictions, predict
 from radnet.pretrain.reliability import reliabilities
 from radnet.pretrain.rulers import collection_probe, compare
 from radnet.pretrain.samples import open_store, read_samples
-from radnet.pretrain.table1 import make_table1, shown
+from radnet.pretrain.table1 import make_table1
 from radnet.pretrain.worst import worst_mistakes
 from radnet.tables import read_table
 from radnet.training.splits import UNSHARED, refuse_shared

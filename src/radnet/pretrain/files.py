@@ -22,7 +22,8 @@ from radnet.pretrain.losses import CLASS_HEADS
 from radnet.pretrain.predictions import Predictions
 from radnet.pretrain.reliability import Reliability, reliabilities_markdown
 from radnet.pretrain.rulers import Ruler, rulers_markdown
-from radnet.pretrain.table1 import TITLES, Table1, as_csv, as_markdown, true_and_said
+from radnet.pretrain.runs import TITLES
+from radnet.pretrain.table1 import Table1, as_csv, as_markdown, true_and_said
 from radnet.pretrain.worst import Mistake, draw_mistake
 from radnet.tables import write_table
 from radnet.volumes.store import VolumeStore

@@ -14,7 +14,7 @@ import numpy as np
 from radnet.metrics import Calibration, Reals, calibration, fit_temperature
 from radnet.pretrain.losses import CLASS_HEADS
 from radnet.pretrain.predictions import Predictions
-from radnet.pretrain.table1 import TITLES
+from radnet.pretrain.runs import TITLES
 
 LEAST_PROBABILITY: Final = 1e-12
 """Below which a probability counts as this, so that one sure mistake does not weigh infinitely."""

@@ -17,11 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from radnet.labels.splits import TRAINING, drawn_side
-from radnet.metrics import Measure, Measuring, mean_absolute, measure, patient_draws, share
+from radnet.metrics import Measure, Measuring, mean_absolute, measure, patient_draws, share, shown
 from radnet.pretrain.losses import CLASS_HEADS
 from radnet.pretrain.predictions import Predictions, Reals
 from radnet.pretrain.probes import logistic, nearest, ridge, vote
-from radnet.pretrain.table1 import TITLES, shown, true_and_said
+from radnet.pretrain.runs import TITLES
+from radnet.pretrain.table1 import true_and_said
 
 Answers = NDArray[Any]
 

@@ -27,6 +27,15 @@ MISTAKES_NAME: Final = "mistakes.csv"
 CONFUSION_PREFIX: Final = "confusion-"
 RELIABILITY_NAME: Final = "reliability.png"
 
+TITLES: Final = {
+    "sequence": "Modality and sequence",
+    "view": "View",
+    "contrast": "Contrast",
+    "coverage": "Coverage",
+    "spacing": "Slice spacing",
+}
+"""Of the heads, for readers, in the order of table 1."""
+
 
 def find_run(run: str | Path, workspace: Workspace) -> Path:
     """Find a run's folder.

@@ -20,19 +20,14 @@ from radnet.metrics import (
     roc_auc,
     root_mean_square,
     share,
+    shown,
 )
 from radnet.metrics import Reals as Weights
 from radnet.pretrain.losses import CLASS_HEADS
 from radnet.pretrain.predictions import Predictions
+from radnet.pretrain.runs import TITLES
 
 COLUMNS: Final = ("accuracy", "auc", "recall", "precision")
-TITLES: Final = {
-    "sequence": "Modality and sequence",
-    "view": "View",
-    "contrast": "Contrast",
-    "coverage": "Coverage",
-    "spacing": "Slice spacing",
-}
 NOTHING: Final = Measure(None, None, None)
 TOTALS: Final = {"sequence": "top-1", "view": "top-1", "contrast": "top-1", "coverage": "exact set"}
 
@@ -178,17 +173,6 @@ def as_markdown(table: Table1) -> str:
                     f"| *{total.name}, {total.patients} patients* | {total.samples} | {figure} | | | |"
                 )
     return "\n".join(lines) + "\n"
-
-
-def shown(value: Measure, unit: str) -> str:
-    """Write a figure with its interval: percent with one decimal, millimetres with two."""
-    if value.value is None:
-        return "-"
-    digits, factor = (1, 100) if unit == "%" else (2, 1)
-    text = f"{factor * value.value:.{digits}f}{'%' if unit == '%' else ' mm'}"
-    if value.low is None or value.high is None:
-        return text
-    return f"{text} [{factor * value.low:.{digits}f}, {factor * value.high:.{digits}f}]"
 
 
 def as_csv(table: Table1) -> str:

@@ -19,6 +19,7 @@ from radnet.report.distribution import PAPER_TOTALS, Block, named
 from radnet.report.examples import Card
 from radnet.report.overview import Refused, Step, Tile
 from radnet.report.texts import SharedText
+from radnet.report.trained import TrainedView
 
 TEMPLATE: Final = "page.html.j2"
 STYLE: Final = "page.css"
@@ -46,6 +47,7 @@ class Page:
         cards: Combinations shown.
         n_left_out: Combinations not shown.
         volumes_built: Whether there is a store of volumes.
+        trained: Runs of training that have ended.
     """
 
     version: str
@@ -65,6 +67,7 @@ class Page:
     cards: tuple[Card, ...]
     n_left_out: int
     volumes_built: bool
+    trained: tuple[TrainedView, ...] = ()
 
 
 def render(page: Page) -> str:
@@ -76,7 +79,9 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(thousands=thousands, percent=percent, png_source=png_source, named=named)
+    environment.filters.update(
+        thousands=thousands, percent=percent, png_source=png_source, named=named, svg=Markup
+    )
     style, _, _ = environment.loader.get_source(environment, STYLE)  # type: ignore[union-attr]
     return environment.get_template(TEMPLATE).render(
         page=page,

@@ -26,6 +26,7 @@ from radnet.report.overview import funnel_steps, headline, refused
 from radnet.report.page import Page, render
 from radnet.report.pictures import drawings
 from radnet.report.texts import open_texts
+from radnet.report.trained import read_trained, trained_digests
 from radnet.volumes.store import VolumeStore
 from radnet.workspace import Workspace, write_text
 
@@ -120,8 +121,8 @@ def write_report(
 
 
 def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
-    """Digest the tables that the report reads; those that are not there are left out."""
-    return digests(workspace)
+    """Digest the tables and figures that the report reads; those that are not there are left out."""
+    return {**digests(workspace), **trained_digests(workspace)}
 
 
 def used_config(config: RadnetConfig) -> dict[str, Any]:
@@ -162,6 +163,7 @@ def _page(
         cards=cards,
         n_left_out=n_left_out,
         volumes_built=artefacts.volumes is not None,
+        trained=read_trained(workspace),
     )
 
 

@@ -41,7 +41,9 @@ def resolve_precision(config: TrainingConfig) -> Precision:
         return config.precision
     if _uses_gpu(config):
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    # these are not public, and which there are depends on the version of torch
+    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    fast = any(getattr(torch.cpu, name, bool)() for name in names)
     return "bf16-mixed" if fast else "32-true"
 
 

@@ -22,7 +22,8 @@ from radnet.config import TrainingConfig
 from radnet.errors import TrainingError
 from radnet.executors import Progress, silent
 from radnet.training.average import Average
-from radnet.training.history import Board, write_history
+from radnet.training.board import Board
+from radnet.training.history import write_history
 from radnet.training.optimiser import learning_rate, make_optimizer, set_learning_rate
 from radnet.training.order import Rows, epoch_steps, plain_batches, read_ahead, steps_in_epoch
 from radnet.training.state import (
