@@ -56,6 +56,12 @@ def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
     return limits
 
 
+def _each_once(words: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(words)) < len(words):
+        raise ValueError("a word stands twice")
+    return words
+
+
 class _Table(BaseModel):
     """A table of the file: frozen, strict about its keys."""
 
@@ -209,10 +215,12 @@ class PretrainConfig(TrainingConfig):
     """Neurons of the fully connected layer (section 2.2)."""
     input_shape: tuple[Count, Count, Count] = (48, 192, 192)
     """Slices, rows and columns that the network sees; volumes are resized to it on the device."""
-    heads: Annotated[tuple[Head, ...], Field(min_length=1)] = get_args(Head)
+    heads: Annotated[tuple[Head, ...], Field(min_length=1), AfterValidator(_each_once)] = get_args(Head)
     """Heads that are trained."""
-    head_weights: Literal["learned"] | dict[Head, Positive] = {}
-    """Weight of each head's loss, 1 where none is given; or `learned`: by uncertainty (Kendall 2018)."""
+    head_weights: dict[Head, Positive] = {}
+    """Weight of each head's loss; 1 where none is given."""
+    learn_head_weights: bool = False
+    """Whether the weights are learned from the losses' uncertainty (Kendall 2018) instead."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced`: rare classes count more, at most 10 times."""
     split: Literal["patients", "paper"] = "patients"

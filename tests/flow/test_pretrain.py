@@ -175,7 +175,7 @@ def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(
 def test_batch_norm_accumulation_and_learned_weights_resume_too(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"norm": "batch", "accumulate": 2, "batch_size": 4, "head_weights": "learned", "epochs": 2}
+    settings = {"norm": "batch", "accumulate": 2, "batch_size": 4, "learn_head_weights": True, "epochs": 2}
     run(work, "whole", **settings)
     with monkeypatch.context() as patched:
         patched.setattr(training_loop, "StopRequest", StopAfter)

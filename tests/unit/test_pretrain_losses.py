@@ -96,8 +96,8 @@ def test_an_unknown_label_is_as_if_the_row_were_not_there(head: str) -> None:
 
 def test_a_batch_without_any_label_of_a_head_has_no_loss_and_a_gradient_of_zero() -> None:
     targets, given = encode_targets(frame(sequence=[None] * N), SPEC), outputs()
-    for weights in ({}, "learned"):
-        module = losses(targets, head_weights=weights)
+    for learned in (False, True):
+        module = losses(targets, learn_head_weights=learned)
         total = module.total(module(given, targets))
         assert torch.isfinite(total)
         total.backward()
@@ -132,7 +132,7 @@ def test_heads_are_weighed_and_left_out() -> None:
 def test_learned_weights_go_to_where_kendall_puts_them() -> None:
     """The minimum of exp(-s) L + s / 2 over s lies at s = log(2 L)."""
     targets, given = encode_targets(frame(), SPEC), outputs()
-    module = losses(targets, head_weights="learned")
+    module = losses(targets, learn_head_weights=True)
     sums = module(given, targets).detach()
     assert module.log_variance is not None
     optimizer = torch.optim.Adam([module.log_variance], lr=0.1)

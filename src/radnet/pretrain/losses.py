@@ -49,10 +49,9 @@ class LabelLosses(nn.Module):
         super().__init__()
         self.heads = tuple(config.heads)
         self._scale_mm = spec.spacing_std_mm
-        learned = config.head_weights == "learned"
+        learned = config.learn_head_weights
         self.log_variance = nn.Parameter(torch.zeros(len(self.heads))) if learned else None
-        given = {} if isinstance(config.head_weights, str) else config.head_weights
-        fixed = torch.tensor([given.get(head, 1.0) for head in self.heads])
+        fixed = torch.tensor([config.head_weights.get(head, 1.0) for head in config.heads])
         self.register_buffer("fixed_weights", fixed, persistent=False)
         balanced = config.class_weights == "balanced"
         for name in {*CLASS_HEADS, "coverage"} & {*self.heads}:
