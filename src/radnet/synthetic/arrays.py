@@ -60,6 +60,13 @@ class Arrays:
         """Bring an array back; on a CPU without a copy."""
         return np.asarray(values.cpu().numpy() if self.is_torch else values)
 
+    def zeros(self, shape: tuple[int, ...], kind: str) -> Array:
+        """Return zeros of a type given by its name."""
+        dtype = getattr(self.xp, kind)
+        return (
+            self.xp.zeros(shape, dtype=dtype, device=self.device) if self.is_torch else np.zeros(shape, dtype)
+        )
+
     def count(self, size: int) -> Array:
         """Return 0, 1, ... as int64."""
         if self.is_torch:

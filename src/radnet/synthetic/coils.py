@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from radnet.synthetic.arrays import Array, Arrays
+from radnet.synthetic.prescription import Prescription, Resize
 from radnet.synthetic.profiles import Vector
 from radnet.synthetic.randomness import host_generator
-from radnet.synthetic.sampling import Prescription, Resize
 
 SPINE_DEPTH_MM: Final = 90.0
 """Width of the bell of a coil behind the back."""
@@ -36,6 +36,10 @@ class Coils:
     width: float = 0.5
     uniformity: float = 0.0
     seed: int = 0
+
+
+ONE_COIL: Final = Coils()
+"""A receiver that sees all alike."""
 
 
 def coil_gain(arrays: Arrays, coils: Coils, plan: Prescription, resize: Resize, behind: bool) -> Array:
@@ -70,18 +74,14 @@ def coil_gain(arrays: Arrays, coils: Coils, plan: Prescription, resize: Resize, 
 
 def _places(plan: Prescription, resize: Resize) -> list[Vector]:
     """Return the offsets of slices, rows and columns from the first voxel along the scan's axes, mm."""
-    offsets = (
-        (plan.positions - plan.positions[0]) @ plan.step,
-        np.arange(plan.shape[0]) * plan.pixel_mm,
-        np.arange(plan.shape[1]) * plan.pixel_mm,
-    )
     own = (resize.slices, resize.rows, resize.columns)
-    return [place if matrix is None else matrix @ place for matrix, place in zip(own, offsets, strict=True)]
+    return [
+        place if matrix is None else matrix @ place
+        for matrix, place in zip(own, plan.offsets_mm(), strict=True)
+    ]
 
 
-def _centres(
-    coils: Coils, plan: Prescription, places: list[Vector], behind: bool
-) -> tuple[Vector, float]:
+def _centres(coils: Coils, plan: Prescription, places: list[Vector], behind: bool) -> tuple[Vector, float]:
     """Return the coils' centres along the scan's axes, (n, 3) mm, and the width of their bells."""
     low = np.array([place.min() for place in places])
     high = np.array([place.max() for place in places])

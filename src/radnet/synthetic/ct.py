@@ -14,11 +14,11 @@ from typing import Final, Literal
 import numpy as np
 
 from radnet.synthetic.arrays import Array, Arrays
-from radnet.synthetic.furniture import FURNITURE, Furniture, furnish
-from radnet.synthetic.mr import GRAIN, SOFT_VOXELS, coloured
+from radnet.synthetic.furniture import FURNITURE, NO_FURNITURE, Furniture, furnish
+from radnet.synthetic.prescription import NO_RESIZE, Prescription, Resize
 from radnet.synthetic.profiles import Matrix, Spread, Vector, noise_root, spread_matrix
 from radnet.synthetic.randomness import host_generator, key_of, normals
-from radnet.synthetic.sampling import NO_RESIZE, Laid, Prescription, Resize, Subject, lay, resample
+from radnet.synthetic.sampling import GRAIN, SOFT_VOXELS, Laid, Subject, coloured, lay, resample
 from radnet.synthetic.tissue import Phase, Tissue, tissues
 
 AIR_HU: Final = -1000.0
@@ -99,7 +99,7 @@ class CtArtefacts:
         round_field: Whether nothing is reconstructed outside a circle.
     """
 
-    furniture: Furniture = Furniture()
+    furniture: Furniture = NO_FURNITURE
     fillings: float = 0.0
     streaks: float = 1.0
     round_field: bool = False
@@ -173,7 +173,7 @@ def _numbers(patient: Sequence[Tissue], technique: CtTechnique, artefacts: CtArt
         number = native + IODINE_BY_KVP[technique.kvp] * (tissue.hu[technique.phase] - native)
         row = number - AIR_HU + tissue.texture * TEXTURE_HU * GRAIN
         if artefacts.fillings and tissue.name == "tooth":
-            row = np.where(GRAIN > np.quantile(GRAIN, 1 - artefacts.fillings), METAL_HU * 2 - AIR_HU, row)
+            row = np.where(np.quantile(GRAIN, 1 - artefacts.fillings) < GRAIN, METAL_HU * 2 - AIR_HU, row)
         rows.append(row)
     return np.maximum(np.concatenate(rows), 0).astype(np.float32)
 
@@ -255,7 +255,9 @@ def _metal_streaks(
     """Return bright and dark rays around the metal of each half of a slice, and the dark band between."""
     xp = arrays.xp
     metal = resample(
-        arrays, arrays.look_up(arrays.put((table > METAL_HU - AIR_HU).astype(np.float32)), laid.codes), matrices
+        arrays,
+        arrays.look_up(arrays.put((table > METAL_HU - AIR_HU).astype(np.float32)), laid.codes),
+        matrices,
     )
     rows = arrays.put(np.arange(metal.shape[1], dtype=np.float32))[None, :, None]
     columns = arrays.put(np.arange(metal.shape[2], dtype=np.float32))[None, None, :]

@@ -35,6 +35,10 @@ class Furniture:
     cloth_points: int = 0
 
 
+NO_FURNITURE: Final = Furniture()
+"""Nothing but the body."""
+
+
 def furnish(subject: Subject, laid: Laid, furniture: Furniture) -> Laid:
     """Put furniture where the grid of a scan holds nothing.
 

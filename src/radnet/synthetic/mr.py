@@ -14,26 +14,15 @@ from typing import Final
 import numpy as np
 
 from radnet.synthetic.arrays import Array, Arrays
-from radnet.synthetic.coils import Coils, coil_gain
+from radnet.synthetic.coils import ONE_COIL, Coils, coil_gain
+from radnet.synthetic.prescription import NO_RESIZE, Prescription, Resize
 from radnet.synthetic.profiles import Matrix, Spread, Vector, folded, noise_root, spread_matrix
 from radnet.synthetic.randomness import host_generator, key_of, normals
-from radnet.synthetic.sampling import (
-    COARSE_GRAIN,
-    FINE_GRAIN,
-    NO_RESIZE,
-    Laid,
-    Prescription,
-    Resize,
-    Subject,
-    lay,
-    resample,
-)
+from radnet.synthetic.sampling import GRAIN, SOFT_VOXELS, Laid, Subject, coloured, lay, resample
 from radnet.synthetic.signal import MrTechnique, fat_shift_hz, signal_of
 from radnet.synthetic.tissue import Spread as TissueSpread
 from radnet.synthetic.tissue import Tissue, tissues, varied
 
-SOFT_VOXELS: Final = 0.5
-"""Standard deviation of the blur that hides the map's voxels."""
 PROFILE_BLUR: Final = 0.12
 """Softness of a slice profile's edges, as a share of the thickness."""
 SMALL_SHIFT: Final = 0.05
@@ -44,8 +33,6 @@ METAL_REACH_MM: Final = 6.0
 """Standard deviation of the signal loss around metal."""
 METAL_LOSS: Final = 8.0
 """Share of the signal that is lost for one share of metal nearby."""
-GRAIN: Final = (FINE_GRAIN[:, None] + COARSE_GRAIN[None]).ravel()
-"""Texture of each code, in standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ class MrArtefacts:
         cut_off: Acquired pixels for one that is shown, at least 1: more is blurred, with rings.
     """
 
-    coils: Coils = Coils()
+    coils: Coils = ONE_COIL
     phase_axis: int = 1
     wrap: bool = False
     ghost: float = 0.0
@@ -119,14 +106,6 @@ def acquire_mr(
         noise *= noise
         total = noise + total
     return arrays.xp.sqrt(total)
-
-
-def coloured(arrays: Arrays, noise: Array, roots: Sequence[Matrix | None]) -> Array:
-    """Give white noise the correlations of a root on each axis; None leaves an axis white."""
-    for axis, root in enumerate(roots):
-        if root is not None:
-            noise = arrays.along(root, noise, axis)
-    return noise
 
 
 def _spreads(subject: Subject, plan: Prescription, artefacts: MrArtefacts) -> tuple[Spread, Spread, Spread]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Spread:
         return max(smooth, SINC_LOBES * self.frequency_mm)
 
 
-def spread_matrix(positions: Vector, size: int, step_mm: float, spread: Spread) -> Matrix:
+def spread_matrix(positions: NDArray[Any], size: int, step_mm: float, spread: Spread) -> Matrix:
     """Return how outputs at some positions are mixed of the input's elements.
 
     Args:
@@ -135,4 +135,4 @@ def noise_root(matrix: Matrix) -> Matrix:
     matrix, at m numbers' cost.
     """
     covariance = matrix @ matrix.T
-    return np.linalg.cholesky(covariance + NOISE_FLOOR * np.eye(len(covariance)))
+    return np.asarray(np.linalg.cholesky(covariance + NOISE_FLOOR * np.eye(len(covariance))), np.float64)

@@ -1,25 +1,23 @@
 """Read slices of any position and orientation out of a body.
 
-A body is prepared once: every voxel becomes a code of its structure and its texture, so that one table look-up
-turns it into the values of any scan. A scan lays a grid along its own axes over the body, looks the values
-up and mixes them by one matrix an axis (`profiles`). Positions and directions are LPS, mm.
+A body is prepared once: every voxel becomes a code of its structure and its texture, so that one look-up in a
+table turns it into the values of any scan. A scan lays a grid along its own axes over the body, looks the
+values up and mixes them by one matrix an axis (`profiles`). Positions and directions are LPS, mm.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radnet.synthetic.anatomy import Body
 from radnet.synthetic.arrays import Array, Arrays
-from radnet.synthetic.profiles import Matrix, Spread, linear_matrix, spread_matrix
+from radnet.synthetic.prescription import Prescription
+from radnet.synthetic.profiles import Matrix, Spread, Vector, spread_matrix
 from radnet.synthetic.randomness import key_of, normals, random_bits
-from radnet.volumes.resize import slice_weights
-
-Vector = NDArray[np.float64]
 
 ALONG_AXIS: Final = 1 - 1e-9
 """Cosine above which a direction counts as one of the body's axes."""
@@ -31,59 +29,16 @@ FINE_GRAIN: Final = np.array([-1.27, -0.33, 0.33, 1.27]) * 0.75
 """Values of the fine grain: means of the quarters of a normal distribution, times its share."""
 COARSE_GRAIN: Final = (np.arange(COARSE_LEVELS) - 3.5) / 1.6 * 0.65
 """Values of the coarse grain, times its share."""
+GRAIN: Final = (FINE_GRAIN[:, None] + COARSE_GRAIN[None]).ravel()
+"""Texture of each code of a structure, in standard deviations."""
+SOFT_VOXELS: Final = 0.5
+"""Standard deviation of the blur that hides the map's voxels."""
 COARSE_VOXELS: Final = 4
 """Distance between the points of the coarse grain."""
+STILL_VOXELS: Final = 1e-4
+"""Way along a line of the grid below which it counts as standing still."""
 SHARE_OF_THICKNESS: Final = 0.26
 """Largest step along the slices of a thick slice, as a share of its thickness."""
-
-
-@dataclass(frozen=True)
-class Prescription:
-    """Where slices lie: what the technologist sets at the scanner.
-
-    Attributes:
-        positions: (n, 3) centres of the first voxel of each slice, mm; on one line, in any order, repeats
-            allowed.
-        row: Direction in which the column index grows.
-        column: Direction in which the row index grows.
-        shape: Rows, columns.
-        pixel_mm: Size of a pixel.
-        thickness_mm: Of a slice.
-    """
-
-    positions: Vector
-    row: Vector
-    column: Vector
-    shape: tuple[int, int]
-    pixel_mm: float
-    thickness_mm: float
-
-    @property
-    def normal(self) -> Vector:
-        """Row direction x column direction."""
-        return np.cross(self.row, self.column)
-
-    @property
-    def step(self) -> Vector:
-        """Direction in which the slices follow each other; the normal, unless the stack is sheared."""
-        line = self.positions - self.positions[0]
-        far = line[int(np.argmax(np.linalg.norm(line, axis=1)))]
-        length = float(np.linalg.norm(far))
-        if length < 1e-6:
-            return self.normal
-        along = far / length
-        return along if along @ self.normal > 0 else -along
-
-    def corners(self) -> NDArray[np.float64]:
-        """Return lowest and highest corner of the box of all voxel edges, (2, 3) mm."""
-        rows, columns = self.shape
-        points = [
-            self.positions + (c * self.row + r * self.column) * self.pixel_mm + t * self.normal
-            for c in (-0.5, columns - 0.5)
-            for r in (-0.5, rows - 0.5)
-            for t in (-self.thickness_mm / 2, self.thickness_mm / 2)
-        ]
-        return np.array([np.min(points, (0, 1)), np.max(points, (0, 1))])
 
 
 @dataclass(frozen=True)
@@ -97,6 +52,8 @@ class Subject:
             what lies outside.
         present: Structure numbers that occur.
         extent_mm: (2, 3) lowest and highest corner of all that is not outside.
+        outlines_mm: (z, 2, 2) lowest and highest x and y of what is not outside, plane by plane; NaN in
+            planes that hold nothing.
     """
 
     body: Body
@@ -104,11 +61,22 @@ class Subject:
     codes: Array
     present: frozenset[int]
     extent_mm: Vector
+    outlines_mm: Vector
 
     @property
     def origin_mm(self) -> Vector:
         """Position of the first code's centre."""
         return self.body.origin_mm - self.body.voxel_mm
+
+    def outline_mm(self, low_z_mm: float, high_z_mm: float) -> Vector:
+        """Return lowest and highest x and y of the body between two heights, (2, 2) mm."""
+        places = (np.array([low_z_mm, high_z_mm]) - self.body.origin_mm[2]) / self.body.voxel_mm[2]
+        first, last = np.clip(np.rint(places), 0, len(self.outlines_mm) - 1).astype(int).tolist()
+        planes = self.outlines_mm[first : last + 1]
+        found = planes[np.isfinite(planes[:, 0, 0])]
+        if not len(found):
+            return self.extent_mm[:, :2]
+        return np.array([found[:, 0].min(0), found[:, 1].max(0)])
 
 
 def prepare(body: Body, arrays: Arrays | None = None, seed: int = 0) -> Subject:
@@ -123,16 +91,27 @@ def prepare(body: Body, arrays: Arrays | None = None, seed: int = 0) -> Subject:
     labels = np.pad(body.labels, 1)
     present = frozenset(np.unique(body.labels).tolist())
     codes = arrays.cast(arrays.put(labels), "int16") * TEXTURES + _texture(arrays, labels.shape, seed)
-    return Subject(body, arrays, codes, present, _extent_mm(body))
+    outlines = _outlines_mm(body)
+    filled = np.flatnonzero(np.isfinite(outlines[:, 0, 0]))
+    heights = body.origin_mm[2] + (filled[[0, -1]] + np.array([-0.5, 0.5])) * body.voxel_mm[2]
+    extent = np.array(
+        [[*np.nanmin(outlines[:, 0], 0), heights[0]], [*np.nanmax(outlines[:, 1], 0), heights[1]]]
+    )
+    return Subject(body, arrays, codes, present, extent, outlines)
 
 
-def _extent_mm(body: Body) -> Vector:
+def _outlines_mm(body: Body) -> Vector:
+    """Return the outline of every plane, (z, 2, 2) mm."""
     filled = body.labels > 0
-    spans = []
-    for axis in (2, 1, 0):
-        found = np.flatnonzero(filled.any(axis=tuple(i for i in range(3) if i != axis)))
-        spans.append((found[0] - 0.5, found[-1] + 0.5) if len(found) else (0, 0))
-    return body.origin_mm + np.array(spans).T * body.voxel_mm
+    result = np.full((len(filled), 2, 2), np.nan)
+    for column, lines in enumerate((np.any(filled, axis=1), np.any(filled, axis=2))):
+        some = np.any(lines, axis=1)
+        size = lines.shape[1]
+        low = lines.argmax(axis=1) - 0.5
+        high = size - 1 - lines[:, ::-1].argmax(axis=1) + 0.5
+        for end, place in enumerate((low, high)):
+            result[some, end, column] = body.origin_mm[column] + place[some] * body.voxel_mm[column]
+    return result
 
 
 def _texture(arrays: Arrays, shape: tuple[int, int, int], seed: int) -> Array:
@@ -202,11 +181,7 @@ def lay(subject: Subject, plan: Prescription, reach_mm: tuple[float, float, floa
         reach_mm: How far the grid goes beyond the scan's first and last slice, row and column.
     """
     axes = np.array([plan.step, plan.column, plan.row])
-    offsets = (
-        (plan.positions - plan.positions[0]) @ axes[0],
-        np.arange(plan.shape[0]) * plan.pixel_mm,
-        np.arange(plan.shape[1]) * plan.pixel_mm,
-    )
+    offsets = plan.offsets_mm()
     spans = [(float(o.min()) - r, float(o.max()) + r) for o, r in zip(offsets, reach_mm, strict=True)]
     straight = bool((np.abs(axes).max(axis=1) > ALONG_AXIS).all())
     take = _straight if straight else _turned
@@ -242,24 +217,45 @@ def _turned(
     subject: Subject, plan: Prescription, axes: Vector, spans: list[tuple[float, float]]
 ) -> tuple[Array, Vector, Vector]:
     """Take the voxel nearest to each point of a grid along any axes."""
-    arrays, xp = subject.arrays, subject.arrays.xp
     voxel_mm = float(subject.body.voxel_mm.mean())
     steps = np.array([_stride(plan.thickness_mm, voxel_mm), 1, 1]) * voxel_mm
     counts = [int(np.ceil((high - low) / step)) + 1 for (low, high), step in zip(spans, steps, strict=True)]
     lows = np.array([low for low, _ in spans])
-    start = (plan.positions[0] + lows @ axes - subject.origin_mm) / subject.body.voxel_mm
-    moves = axes * steps[:, None] / subject.body.voxel_mm
+    start = plan.positions[0] + lows @ axes
+    lines = [
+        np.arange(count)[:, None] * step * axis for count, step, axis in zip(counts, steps, axes, strict=True)
+    ]
+    codes = _nearest(subject, start, lines)
+    return codes, steps, -lows / steps
+
+
+def structures_at(subject: Subject, plan: Prescription) -> Array:
+    """Return the structure number at the centre of every pixel: (slices, rows, columns) int16."""
+    axes = (plan.step, plan.column, plan.row)
+    lines = [offsets[:, None] * axis for offsets, axis in zip(plan.offsets_mm(), axes, strict=True)]
+    return _nearest(subject, plan.positions[0], lines) // TEXTURES
+
+
+def _nearest(subject: Subject, start_mm: Vector, lines_mm: Sequence[Vector]) -> Array:
+    """Return the codes nearest to the points of a grid.
+
+    Args:
+        subject: The body.
+        start_mm: (3,) first point.
+        lines_mm: For each axis of the grid, the moves of its points from the first: (n, 3).
+    """
+    arrays, xp = subject.arrays, subject.arrays.xp
+    start = (start_mm - subject.origin_mm) / subject.body.voxel_mm
     z_size, y_size, x_size = subject.codes.shape
     flat = 0
     for component, size, stride in ((2, z_size, y_size * x_size), (1, y_size, x_size), (0, x_size, 1)):
-        place = float(start[component]) + 0.5
-        for axis, count in enumerate(counts):
-            line = np.arange(count) * moves[axis, component]
-            place = place + arrays.put(line.reshape([-1 if i == axis else 1 for i in range(3)]))
-        index = arrays.cast(xp.clip(place, 0, size - 1), "int32")
-        flat = flat + index * stride
-    codes = arrays.look_up(subject.codes.reshape(-1), flat)
-    return codes, steps, -lows / steps
+        place = arrays.put(np.full((1, 1, 1), start[component] + 0.5))
+        for axis, line in enumerate(lines_mm):
+            moves = line[:, component] / subject.body.voxel_mm[component]
+            if np.abs(moves).max() > STILL_VOXELS:
+                place = place + arrays.put(moves.reshape([-1 if i == axis else 1 for i in range(3)]))
+        flat = flat + arrays.cast(xp.clip(place, 0, size - 1), "int32") * stride
+    return arrays.look_up(subject.codes.reshape(-1), flat)
 
 
 def _stride(thickness_mm: float, voxel_mm: float) -> int:
@@ -283,43 +279,9 @@ def resample(arrays: Arrays, values: Array, matrices: tuple[Matrix, Matrix, Matr
     return values
 
 
-@dataclass(frozen=True)
-class Resize:
-    """The linear resize of `radnet.volumes`, one matrix an axis; None leaves an axis as it is.
-
-    Attributes:
-        slices: (m, n).
-        rows: (m, n).
-        columns: (m, n).
-    """
-
-    slices: Matrix | None = None
-    rows: Matrix | None = None
-    columns: Matrix | None = None
-
-    def after(self, matrices: tuple[Matrix, Matrix, Matrix]) -> tuple[Matrix, Matrix, Matrix]:
-        """Return matrices that are followed by the resize."""
-        own = (self.slices, self.rows, self.columns)
-        first, second, third = (
-            matrix if resize is None else resize @ matrix for resize, matrix in zip(own, matrices, strict=True)
-        )
-        return first, second, third
-
-
-NO_RESIZE: Final = Resize()
-
-
-def volume_resize(plan: Prescription, shape: tuple[int, int, int]) -> Resize:
-    """Return the resize of a scan to a volume.
-
-    Args:
-        plan: The scan, in canonical order.
-        shape: Slices, rows, columns; fewer slices than these stay as they are.
-    """
-    n_slices = len(plan.positions)
-    lower, upper, weight = slice_weights(n_slices, shape[0])
-    slices = np.zeros((len(lower), n_slices))
-    results = np.arange(len(lower))
-    slices[results, lower] = 1 - weight
-    slices[results, upper] += weight
-    return Resize(slices, linear_matrix(plan.shape[0], shape[1]), linear_matrix(plan.shape[1], shape[2]))
+def coloured(arrays: Arrays, noise: Array, roots: Sequence[Matrix | None]) -> Array:
+    """Give white noise the correlations of a root on each axis; None leaves an axis white."""
+    for axis, root in enumerate(roots):
+        if root is not None:
+            noise = arrays.along(root, noise, axis)
+    return noise

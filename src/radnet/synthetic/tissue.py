@@ -103,9 +103,7 @@ def _tissue(row: dict[str, str]) -> Tissue:
             tesla: Relaxation(number[f"t1_{key}_ms"], number[f"t2_{key}_ms"], number[f"t2star_{key}_ms"])
             for tesla, key in _FIELDS
         },
-        gadolinium_mmol={
-            phase: 0.0 if phase == "native" else number[f"gd_{phase}_mmol"] for phase in PHASES
-        },
+        gadolinium_mmol={phase: 0.0 if phase == "native" else number[f"gd_{phase}_mmol"] for phase in PHASES},
         **{
             key: number[key]
             for key in ("proton_density", "fat_fraction", "adc_um2_ms", "flow_void", "texture")
