@@ -58,7 +58,7 @@ class Arrays:
 
     def host(self, values: Array) -> NDArray[Any]:
         """Bring an array back; on a CPU without a copy."""
-        return np.asarray(values.cpu().numpy() if self.is_torch else values)
+        return on_host(values)
 
     def zeros(self, shape: tuple[int, ...], kind: str) -> Array:
         """Return zeros of a type given by its name."""
@@ -125,6 +125,11 @@ class Arrays:
             return low + first * (next_low - low), high + second * (next_high - high)
         low, high = np.percentile(self.host(values), shares).tolist()
         return low, high
+
+
+def on_host(values: Array) -> NDArray[Any]:
+    """Return an array or tensor of any device as an array; on a CPU without a copy."""
+    return values if isinstance(values, np.ndarray) else np.asarray(values.cpu().numpy())
 
 
 def _best_device() -> str:
