@@ -40,5 +40,9 @@ class PixelError(RadnetError):
     """Pixel data that cannot be decoded."""
 
 
+class BodyError(RadnetError):
+    """A synthetic body or a label map that cannot be made or used."""
+
+
 class ExecutorError(RadnetError):
     """An executor that is unknown or cannot be reached."""
