@@ -98,13 +98,13 @@ def _thicker(piece, mm):
 def _spleen(canvas: Canvas, frame: Frame) -> None:
     """Paint the spleen: a bowl along the wall under the left dome."""
     size = frame.build.organ("spleen").size
-    (centre,) = frame.organ("spleen", (92.0, 36.0, 362.0))
-    whole = Ellipsoid(centre, (44 * size, 56 * size, 58 * size), turn=(20, -10, -20))
+    (centre,) = frame.organ("spleen", (94.0, 34.0, 366.0))
+    whole = Ellipsoid(centre, (54 * size, 62 * size, 62 * size), turn=(20, -10, -20))
     window = canvas.window(whole)
     x, y, z = canvas.coordinates(window)
     uneven = np.float32(0.12) * canvas.grain(window, 5)
     mask = (whole.radius2(x, y, z) < 1 + uneven) & _under_dome(frame, x, y, z, 1.5)
-    inner = Ellipsoid((centre[0] - 42 * size, centre[1] - 22, centre[2] - 4), (44, 62, 66))
+    inner = Ellipsoid((centre[0] - 50 * size, centre[1] - 20, centre[2] - 4), (48, 62, 76))
     mask &= inner.radius2(x, y, z) > 1 + uneven
     region = canvas.labels[window]
     region[mask & (region == NUMBER["inner_fat"])] = NUMBER["spleen"]

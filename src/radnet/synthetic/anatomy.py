@@ -97,7 +97,8 @@ def make_body(
     frame = Frame(build)
     rng = np.random.default_rng([seed, 0xB0D1])
     canvas = _canvas(frame, step_mm)
-    canvas.bend(rng, *frame.sway(canvas.heights()))
+    heights = canvas.heights()
+    canvas.bend(rng, frame.pliant(heights), *frame.sway(heights))
     _paint(canvas, frame, seed)
     labels = canvas.labels
     for edge in (0, -1):  # so that whatever lies beyond the map reads as outside
@@ -157,17 +158,15 @@ def find_boxes(
     regions: dict[str, tuple[str, ...]],
 ) -> dict[str, Box]:
     """Find the corners of every region from the painted voxels, (2, 3) mm each."""
+    bits = np.zeros(256, np.uint16)
+    for index, names in enumerate(regions.values()):
+        bits[members(names)] |= np.uint16(1 << index)
+    mapped = bits[labels]
+    planes = [np.bitwise_or.reduce(mapped, axis=axes) for axes in ((0, 1), (0, 2), (1, 2))]
     boxes = {}
-    for region, names in regions.items():
-        mask = members(names)[labels]
-        if mask.any():
-            boxes[region] = corners(mask, voxel_mm, origin_mm)
+    for index, region in enumerate(regions):
+        hits = [np.flatnonzero(plane & (1 << index)) for plane in planes]
+        if len(hits[0]):
+            edges = np.array([[hit[0] - 0.5, hit[-1] + 0.5] for hit in hits]).T
+            boxes[region] = np.asarray(origin_mm + voxel_mm * edges)
     return boxes
-
-
-def corners(mask: NDArray[np.bool_], voxel_mm: NDArray[np.float64], origin_mm: NDArray[np.float64]) -> Box:
-    """Return the lowest and highest outer corner of a mask, mm; x y z."""
-    found = (np.any(mask, axis=(0, 1)), np.any(mask, axis=(0, 2)), np.any(mask, axis=(1, 2)))
-    hits = [np.flatnonzero(any_in_plane) for any_in_plane in found]
-    edges = np.array([[hit[0] - 0.5, hit[-1] + 0.5] for hit in hits]).T
-    return np.asarray(origin_mm + voxel_mm * edges)

@@ -21,7 +21,7 @@ CEREBELLUM: Final = tuple(Ellipsoid((side * 24, 52, 761), (28, 29, 21)) for side
 POSTERIOR_FOSSA: Final = Ellipsoid((0, 44, 762), (56, 42, 28))
 FRONT_FLOOR_MM: Final = 782.0
 """Height of the roof of the orbits, on which the frontal lobes lie."""
-GYRUS_MM: Final = 17.0
+GYRUS_MM: Final = 14.0
 """Cell of the field of sulci: about the distance between two of them."""
 SULCUS_DEPTH_MM: Final = 19.0
 CORTEX_MM: Final = 2.9
@@ -34,7 +34,7 @@ def front_floor(y: Real, z: Real) -> Mask:
 
 def tent(x: Real, y: Real, z: Real) -> Real:
     """Return the height above the tentorium, mm; it rises towards the middle."""
-    return z - np.float32(785) + np.float32(0.30) * np.abs(x) - np.float32(0.12) * (np.float32(50) - y)
+    return z - np.float32(781) + np.float32(0.30) * np.abs(x) - np.float32(0.12) * (np.float32(50) - y)
 
 
 def paint_brain(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:
@@ -54,19 +54,17 @@ def _cerebrum(canvas: Canvas, frame: Frame, rng: np.random.Generator, shrink: fl
     """Paint cortex and white matter of both hemispheres."""
     window = canvas.window(CEREBRUM)
     x, y, z = canvas.coordinates(window)
-    lobes = [CEREBRUM, *TEMPORAL]
-    depth = np.full(x.shape, -9, np.float32)
-    for lobe in lobes:
-        mm = np.float32(min(lobe.radii))
-        np.maximum(depth, mm - mm * np.sqrt(lobe.radius2(x, y, z)), out=depth)
     above = tent(x, y, z)
-    floor = np.where(y < -16, z - np.float32(FRONT_FLOOR_MM + 2), np.where(y > 22, above - 1, z - 748))
-    np.minimum(depth, floor, out=depth)
+    floor = np.where(y < -16, z - np.float32(FRONT_FLOOR_MM + 0.5 - 0.6 * shrink), z - np.float32(765))
+    depth = np.minimum(_depth(CEREBRUM, x, y, z), floor)
+    for lobe in TEMPORAL:
+        np.maximum(depth, _depth(lobe, x, y, z), out=depth)
+    np.minimum(depth, np.where(y > 22, above - 1, np.float32(99)), out=depth)
     depth -= np.float32(shrink)
     fold = _distance_to_sulcus(x, y, z, canvas.step_mm, rng)
     fissure, lateral = _fissures(x, y, z)
-    width = np.float32(0.85 + 1.25 * frame.atrophy)
-    open_at = width * (1 - depth / np.float32(SULCUS_DEPTH_MM))
+    width = np.float32(1.1 + 1.2 * frame.atrophy)
+    open_at = width * (np.float32(1.2) - depth / np.float32(SULCUS_DEPTH_MM))
     wide = width + np.float32(0.6)
     fluid = (fold < open_at) | (fissure < wide) | (lateral < wide)
     near = (fold < width + CORTEX_MM) & (depth < SULCUS_DEPTH_MM + 1)
@@ -76,6 +74,12 @@ def _cerebrum(canvas: Canvas, frame: Frame, rng: np.random.Generator, shrink: fl
     region[brain] = NUMBER["white_matter"]
     region[brain & near] = NUMBER["grey_matter"]
     region[brain & fluid] = NUMBER["brain_csf"]
+
+
+def _depth(lobe: Ellipsoid, x: Real, y: Real, z: Real) -> Real:
+    """Return about how deep points lie in a lobe, mm."""
+    mm = np.float32(min(lobe.radii))
+    return np.asarray(mm - mm * np.sqrt(lobe.radius2(x, y, z)))
 
 
 def _distance_to_sulcus(x: Real, y: Real, z: Real, step_mm: float, rng: np.random.Generator) -> Real:
@@ -107,7 +111,7 @@ def _fissures(x: Real, y: Real, z: Real) -> tuple[Real, Real]:
 def _cerebellum(canvas: Canvas, shrink: float) -> None:
     """Paint cerebellar cortex in leaves, and its white core."""
     hulls = [hull.shrunk(shrink * 0.6) for hull in CEREBELLUM]
-    hulls.append(Ellipsoid((0, 54, 763), (12, 25, 18)))
+    hulls.append(Ellipsoid((0, 54, 764), (14, 26, 20)))
     for hull in hulls:
         window = canvas.window(hull)
         x, y, z = canvas.coordinates(window)
@@ -152,7 +156,7 @@ def _ventricles(canvas: Canvas, frame: Frame) -> None:
     canvas.paint(Ellipsoid((0, 9, 797), (1.6 + 1.6 * wide, 15, 10)), "ventricle", only)
     canvas.paint(Ellipsoid((0, 33, 764), (7 * wide + 2, 5, 11)), "ventricle", only)
     canvas.paint(tube([(0, 22, 792), (0, 30, 774)], 1.4), "ventricle", only)
-    for place, radii in (((0, -4, 778), (13, 11, 6)), ((0, 34, 790), (10, 6, 7))):
+    for place, radii in (((0, -4, 777), (12, 10, 5)), ((0, 33, 787), (9, 5, 6))):
         cistern = Ellipsoid((float(place[0]), float(place[1]), float(place[2])), radii)
         canvas.paint(cistern, "brain_csf", ("white_matter", "grey_matter"))
 

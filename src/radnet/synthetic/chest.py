@@ -6,15 +6,29 @@ from typing import Final
 
 import numpy as np
 
-from radnet.synthetic.frame import Frame
+from radnet.synthetic.frame import SPINE_Y, Frame
 from radnet.synthetic.noise import Real
-from radnet.synthetic.shapes import Canvas, Ellipsoid, Point, tube
+from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Point, tube
 from radnet.synthetic.structures import NUMBER, VERTEBRAE
 from radnet.synthetic.trees import grow
 
 DOME_BASE_MM: Final = 335.0
 """Height at which the diaphragm leaves the wall of the chest."""
 HILUM: Final[Point] = (30.0, 14.0, 492.0)
+LUNG_PARTS: Final = (
+    (0.5, -0.7, 0.5),
+    (0.7, 0.5, 0.7),
+    (0.9, -0.3, 0.2),
+    (0.9, -0.6, -0.3),
+    (0.9, 0.4, -0.2),
+    (0.6, -0.3, -0.8),
+    (0.8, 0.3, -0.8),
+    (0.4, 0.8, -0.7),
+    (0.3, 0.5, -1.0),
+    (0.25, 0.0, 1.0),
+    (0.6, 0.9, 0.1),
+)
+"""Where the vessels of a lung's segments go from its root; x outwards."""
 
 
 def domes(frame: Frame) -> list[Ellipsoid]:
@@ -35,12 +49,15 @@ def paint_cavities(canvas: Canvas, frame: Frame) -> None:
     canvas.paint(frame.chest, "inner_fat")
     window = canvas.window(frame.chest)
     x, y, z = canvas.coordinates(window)
-    lung = frame.chest.shrunk(1.5).inside(x, y, z) & ~_mediastinum(frame, x, y, z)
+    cavity = frame.chest.shrunk(1.5).inside(x, y, z)
+    lung = cavity & ~_mediastinum(frame, x, y, z)
     canvas.labels[window][lung] = NUMBER["lung"]
-    for dome in domes(frame):
-        canvas.paint(dome, "diaphragm", ("lung", "inner_fat"))
-    for dome in domes(frame):
-        canvas.paint(dome.shrunk(3.0), "inner_fat", ("lung", "diaphragm"))
+    back = y > np.interp(z.mean(axis=(1, 2), keepdims=True), *np.array(SPINE_Y).T) + 13
+    canvas.labels[window][(canvas.labels[window] == NUMBER["inner_fat"]) & back & (z > 340)] = NUMBER["muscle"]
+    for shrink, name in ((0.0, "diaphragm"), (3.0, "inner_fat")):
+        for dome in domes(frame):
+            upper = Cut(dome.shrunk(shrink), (0, 0, DOME_BASE_MM - 24), (0, 0, 1))
+            canvas.paint(upper, name, ("lung", "inner_fat", "diaphragm"))
     # the crura beside the aorta
     for side in (-1, 1):
         crus = tube([(side * 16, 16, 392), (side * 17, 24, 350), (side * 12, 14, 290)], [4.5, 6, 4])
@@ -61,6 +78,8 @@ def _mediastinum(frame: Frame, x: Real, y: Real, z: Real) -> np.ndarray:
     arch = Ellipsoid((4, 4, 524), (37, 47, 34))
     hila = [Ellipsoid((side * 28, 14, 488), (17, 22, 26)) for side in (-1, 1)]
     near = [shape.inside(x, y, z) for shape in (heart, arch, *hila)]
+    behind = y - np.interp(height, *np.array(SPINE_Y).T).astype(np.float32)
+    slab |= (behind > -6) & (np.abs(x) < 17 + 0.75 * np.maximum(behind - 6, 0))
     return np.asarray(slab | near[0] | near[1] | near[2] | near[3])
 
 
@@ -68,8 +87,8 @@ def _heart(frame: Frame, margin_mm: float = 0.0) -> Ellipsoid:
     """Return the heart's outline: it lies on the diaphragm, its tip to the left, to the front and down."""
     size = frame.build.organ("heart").size
     lift = 10 * (0.5 - frame.build.breath)
-    (centre,) = frame.organ("heart", (18.0, -30.0, 432.0 + lift))
-    radii = (62 * size + margin_mm, 42 * size + margin_mm, 46 * size + margin_mm)
+    (centre,) = frame.organ("heart", (20.0, -30.0, 434.0 + lift))
+    radii = (68 * size + margin_mm, 46 * size + margin_mm, 51 * size + margin_mm)
     return Ellipsoid(centre, radii, turn=(-6, 24, 32))
 
 
@@ -110,7 +129,7 @@ def _paint_heart(canvas: Canvas, frame: Frame) -> None:
     """Paint heart muscle and the four chambers, parted by the septum; fat lies in the grooves."""
     outline = _heart(frame)
     canvas.paint(_heart(frame, 4.0), "inner_fat", ("lung", "lung_vessel", "inner_fat"))
-    size = frame.build.organ("heart").size
+    size = 1.1 * frame.build.organ("heart").size
     cx, cy, cz = outline.centre
 
     def part(x: float, y: float, z: float, a: float, b: float, c: float, turn: Point) -> Ellipsoid:
@@ -138,7 +157,7 @@ def _paint_heart(canvas: Canvas, frame: Frame) -> None:
 def _great_vessels(canvas: Canvas, frame: Frame) -> None:
     """Paint aorta and its arch, the trunk of the lung's arteries, both venae cavae, veins of the lungs."""
     size = frame.build.organ("aorta").size * (1 + 0.002 * max(frame.build.age_years - 45, 0))
-    hx, hy, hz = np.array(_heart(frame).centre) - (18, -30, 432)
+    hx, hy, hz = np.array(_heart(frame).centre) - (20, -30, 434)
     aorta: list[Point] = [
         (hx + 2, hy - 26, hz + 452),
         (-14, -32, 480),
@@ -189,18 +208,9 @@ def _lung_vessels(canvas: Canvas, rng: np.random.Generator, side: int) -> None:
     """Paint the trees of arteries and veins of one lung."""
     x, y, z = HILUM
     root: Point = (side * x, y, z)
-    goals = [
-        (0.5, -0.6, 0.6),
-        (0.6, 0.5, 0.7),
-        (0.9, -0.5, -0.1),
-        (0.9, 0.4, -0.2),
-        (0.6, -0.4, -0.8),
-        (0.7, 0.5, -0.8),
-        (0.4, 0.8, -0.6),
-        (0.25, 0.1, 1.0),
-    ]
-    for gx, gy, gz in goals:
-        branches = grow(root, (side * gx, gy, gz), 4.6, 46.0, 5, rng, thinnest=0.9)
+    for gx, gy, gz in LUNG_PARTS:
+        way = (side * gx, gy + float(rng.normal(0, 0.12)), gz + float(rng.normal(0, 0.12)))
+        branches = grow(root, way, 4.8, 36.0, 6, rng, thinnest=1.0)
         canvas.paint(branches, "lung_vessel", ("lung",))
 
 

@@ -20,7 +20,7 @@ from radnet.synthetic.noise import Real
 from radnet.synthetic.shapes import Loft, Point
 
 MUSCLE: Final = (
-    (-30, 158, -66, 92, 12, 0.3),
+    (-10, 152, -62, 92, 12, 0.5),
     (30, 164, -76, 100, 12, 0.45),
     (90, 164, -82, 104, 10, 0.45),
     (150, 152, -84, 102, 6, 0.45),
@@ -40,7 +40,7 @@ MUSCLE: Final = (
 )
 """Outer surface of the muscles of a thin trunk: knots of a `Loft`."""
 CHEST: Final = (
-    (322, 122, -82, 92, 4, 0.3),
+    (326, 122, -82, 92, 4, 0.3),
     (420, 123, -84, 92, 4, 0.3),
     (500, 115, -78, 90, 8, 0.3),
     (550, 95, -62, 86, 14, 0.25),
@@ -62,8 +62,8 @@ ABDOMEN: Final = (
 )
 """Inner wall of the muscles of belly and pelvis; the diaphragm closes it above."""
 FAT_SHARE: Final = (
-    (-30, 1.15, 0.8, 1.1),
-    (40, 1.25, 1.0, 1.5),
+    (-10, 1.1, 0.6, 1.1),
+    (40, 1.2, 0.8, 1.45),
     (110, 1.3, 1.3, 1.6),
     (180, 1.1, 1.35, 1.25),
     (260, 0.95, 1.1, 1.0),
@@ -122,7 +122,7 @@ class Frame:
     def belly(self) -> float:
         """How full of fat the belly is: 0 lean, about 0.5 in the mean, 1 and more obese."""
         percent, male = self.build.fat_percent, self.build.sex == "M"
-        share = (percent - 8) / 28 if male else (percent - 16) / 38
+        share = (percent - 11) / 30 if male else (percent - 20) / 38
         return min(max(share * self.build.visceral_share, 0.03), 1.8)
 
     @cached_property
@@ -205,6 +205,10 @@ class Frame:
         """Return points of an organ, moved as the build says."""
         x, y, z = self.build.organ(name).shift
         return [(px + x, py + y, pz + z) for px, py, pz in points]
+
+    def pliant(self, heights: Real) -> Real:
+        """Return how far planes may be bent: the head is stiffer than the trunk."""
+        return _soft(heights, [600, 700], np.array([1.0, 0.5]))
 
     def sway(self, heights: Real) -> tuple[Real, Real]:
         """Return by how much the planes of a map are displaced against the reference, x and y; mm."""

@@ -28,7 +28,7 @@ HAUSTRUM_MM: Final = 17.0
 """Length of a pouch of the large bowel."""
 SEGMENT_MM: Final = 13.0
 """Length of a piece of small bowel."""
-LOOPS: Final = 300
+LOOPS: Final = 460
 """Pieces of small bowel."""
 
 
@@ -108,16 +108,16 @@ def _colon(canvas: Canvas, rng: np.random.Generator, path: Sequence[Point], radi
         content = region == NUMBER["colon_content"]
         grain = canvas.grain(window, 9)
         if full:
-            region[content & (grain > np.float32(0.62))] = NUMBER["colon_gas"]
+            region[content & (grain > np.float32(0.8))] = NUMBER["colon_gas"]
         else:
-            top = np.float32(pouch.centre[1] + pouch.radii[1] * float(rng.uniform(-0.8, 0.7)))
+            top = np.float32(pouch.centre[1] + pouch.radii[1] * float(rng.uniform(-1.1, 0.4)))
             region[content & (y + 2 * grain < top)] = NUMBER["colon_gas"]
 
 
 def _small_bowel(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:
     """Lay a long tube that turns at random and stays within the belly."""
     size = frame.build.organ("bowel").size
-    centre, radii = np.array([0.0, -32.0, 208.0]), np.array([84.0, 40.0, 82.0])
+    centre, radii = np.array([0.0, -30.0, 205.0]), np.array([94.0, 44.0, 92.0])
     at, way = np.array([36.0, -30.0, 285.0]), np.array([1.0, 0.0, 0.0])
     path: list[Point] = []
     for _ in range(LOOPS):
@@ -131,7 +131,7 @@ def _small_bowel(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None
         offset = (at - centre) / radii
         at = centre + radii * offset / max(1.0, float(np.sqrt((offset * offset).sum())))
         path.append(frame.outward(_point(at)))
-    _loop(canvas, rng, path, 12.0 * size, gas=0.10)
+    _loop(canvas, rng, path, 13.0 * size, gas=0.06)
 
 
 def _loop(canvas: Canvas, rng: np.random.Generator, path: Sequence[Point], radius: float, gas: float) -> None:

@@ -178,10 +178,11 @@ def _nose(canvas: Canvas) -> None:
     """Paint nasal cavity, septum, turbinates, ethmoid and frontal sinuses, palate."""
     canvas.paint(plate([(-22, -70, 721), (0, -78, 721), (22, -70, 721)], [(-18, -26, 721), (0, -26, 721), (18, -26, 721)], 4, 2.2), "skull")
     for side in (-1, 1):
-        canvas.paint(Ellipsoid((side * 7.5, -52, 742), (7, 36, 19), boxy=True), "nasal_cavity", _FACE_SOFT)
-        canvas.paint(tube([(side * 7, -84, 734), (side * 7, -106, 736)], [5, 4]), "nasal_cavity", _FACE_SOFT)
-        canvas.paint(Ellipsoid((side * 9, -48, 731), (3.4, 24, 5)), "mucosa", ("nasal_cavity",))
-        canvas.paint(Ellipsoid((side * 9, -46, 744), (3.0, 20, 5)), "mucosa", ("nasal_cavity",))
+        canvas.paint(Ellipsoid((side * 6.5, -52, 740), (8.5, 38, 20), boxy=True), "mucosa", _FACE_SOFT)
+        canvas.paint(Ellipsoid((side * 5.5, -52, 740), (4.5, 36, 18), boxy=True), "nasal_cavity", ("mucosa",), rough=0.2)
+        canvas.paint(tube([(side * 6, -84, 734), (side * 6, -108, 737)], [5, 4]), "nasal_cavity", _FACE_SOFT)
+        canvas.paint(Ellipsoid((side * 9, -48, 731), (3.8, 25, 7.5)), "mucosa", ("nasal_cavity",))
+        canvas.paint(Ellipsoid((side * 9, -46, 747), (3.4, 21, 6.5)), "mucosa", ("nasal_cavity",))
         labyrinth = Ellipsoid((side * 8.5, -48, 767), (8.5, 26, 13), boxy=True)
         canvas.paint(labyrinth, "skull", _FACE_SOFT)
         cells = [

@@ -27,7 +27,7 @@ def smooth_noise(shape: tuple[int, int, int], cell: float, rng: np.random.Genera
         rng: Where the values come from.
     """
     field = rng.standard_normal([int(np.ceil(n / cell)) + 2 for n in shape], np.float32)
-    for axis, n in enumerate(shape):
+    for axis, n in reversed(list(enumerate(shape))):  # whole planes are copied last, which is fast
         below, share = _cells(n, cell)
         weight = share.reshape([-1 if i == axis else 1 for i in range(3)])
         low, high = np.take(field, below, axis), np.take(field, below + 1, axis)

@@ -12,7 +12,7 @@ from radnet.synthetic.noise import smooth_noise
 from radnet.synthetic.shapes import Canvas, Capsule, Ellipsoid, Point, Shape, tube
 from radnet.synthetic.structures import NUMBER
 
-SEPTUM_CELL_MM: Final = 26.0
+SEPTUM_CELL_MM: Final = 30.0
 """Distance between the sheets of fat that part muscles."""
 GAP_MM: Final = 6.0
 """Air between an arm at the side and the trunk."""
@@ -56,7 +56,7 @@ def paint_outline(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> Non
         for part, thickness in limbs:
             grown = part if depth is None else _grown(part, thickness + depth)
             canvas.paint(grown, name, only)
-    canvas.paint(Ellipsoid((0, 0, -88), (7, 150, 80)), "outside")
+    canvas.paint(Ellipsoid((0, 0, -100), (7, 150, 96)), "outside")
     _part_muscles(canvas, frame, rng)
 
 
@@ -104,14 +104,11 @@ def _grown(part: Capsule | Ellipsoid, mm: float) -> Shape:
 
 def _part_muscles(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:
     """Put sheets of fat between the muscles, and streaks into those of the old and the fat."""
-    lean = 1.25 - frame.muscle
-    half = np.array(canvas.labels.shape) // 2 + 1
-    coarse = smooth_noise((half[0], half[1], half[2]), SEPTUM_CELL_MM / canvas.step_mm / 2, rng)
-    sheet = (np.abs(coarse) < np.float32(0.035 + 0.05 * lean + 0.0006 * frame.fat_mm)).repeat(2, 0)
-    sheet = sheet.repeat(2, 1).repeat(2, 2)[tuple(slice(n) for n in canvas.labels.shape)]
-    whole = (slice(None), slice(None), slice(None))
-    streak = np.abs(canvas.grain(whole, 40)) < np.float32(0.02 + 0.10 * lean)
-    found = (sheet | streak) & (canvas.labels == NUMBER["muscle"])
+    lean = max(1.2 - frame.muscle, 0.0)
+    field = smooth_noise(canvas.labels.shape, SEPTUM_CELL_MM / canvas.step_mm, rng)
+    np.abs(field, out=field)
+    muscle = canvas.labels == NUMBER["muscle"]
+    found = muscle & (field < np.float32(0.018 + 0.035 * lean + 0.0005 * frame.fat_mm))
     canvas.labels[found] = NUMBER["fat"]
 
 
@@ -119,19 +116,21 @@ def paint_breasts(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> Non
     """Paint breasts before a chest: fat, and glandular tissue in strands; they lie flat and outwards."""
     size = frame.build.organ("breast").size * (0.72 + 0.016 * frame.fat_mm)
     glandular = min(max(1.25 - frame.build.age_years / 90, 0.25), 1.0)
-    wall = float(frame.inner.profile(np.float32([455.0]))[1, 0]) + 6
+    front = float(frame.skin.profile(np.float32([455.0]))[1, 0])
     for side in (-1, 1):
         uneven = rng.uniform(0.93, 1.07)
         high, wide, deep = 62 * size * uneven, 62 * size, 52 * size * uneven
-        centre = (side * 82.0, wall - 0.22 * deep, 455.0)
+        centre = (side * 84.0, front + 22 - 0.2 * deep, 455.0)
         breast = Ellipsoid(centre, (wide, deep, high), turn=(0, 0, side * 14))
         canvas.paint(breast, "skin", ("outside",), rough=0.03)
         canvas.paint(breast.shrunk(SKIN_MM), "breast_fat", ("skin", "fat"), rough=0.03)
         nipple = (centre[0] + side * 0.18 * wide, centre[1] - deep * 0.97, centre[2] - 4)
         canvas.paint(Ellipsoid(nipple, (6, 5, 6)), "skin", ("outside", "skin", "breast_fat"))
-        for _ in range(int(80 * glandular)):
-            middle = rng.normal(centre, (0.3 * wide, 0.2 * deep, 0.3 * high))
-            middle[1] -= 0.3 * deep
+        core = (centre[0], centre[1] - 0.38 * deep, centre[2])
+        gland = Ellipsoid(core, (0.52 * wide * glandular, 0.42 * deep, 0.52 * high * glandular))
+        canvas.paint(gland, "breast_gland", ("breast_fat",), rough=0.55)
+        for _ in range(int(70 * glandular)):
+            middle = rng.normal(core, (0.26 * wide, 0.2 * deep, 0.26 * high))
             start: Point = (float(middle[0]), float(middle[1]), float(middle[2]))
             strand = tube([start, nipple], [float(rng.uniform(3, 8)) * size, 1.0])
             canvas.paint(strand, "breast_gland", ("breast_fat",))

@@ -34,9 +34,12 @@ def _man(canvas: Canvas, frame: Frame) -> None:
     for side in (-1, 1):
         horn = tube([(side * 4, 22, 66), (side * 18, 24, 74), (side * 32, 24, 82)], [4.5, 6, 4.5])
         canvas.paint(horn, "seminal_vesicle", ("inner_fat", "muscle"))
-        canvas.paint(Capsule((side * 10, -66, 10), (side * 8, -58, -70), (11, 12)), "muscle", ("fat", "skin", "outside"))
-    shaft = Capsule((0, -58, 46), (0, -96, -20), (13, 14))
-    canvas.paint(shaft.shrunk(-2), "skin", ("outside",))
+        testis = Ellipsoid((side * 15, -66, -34), (13, 16, 21))
+        canvas.paint(testis.shrunk(-5), "skin", ("outside",))
+        canvas.paint(testis.shrunk(-2.5), "fat", ("skin", "muscle"))
+        canvas.paint(testis, "testis", ("fat", "skin"))
+    shaft = tube([(0, -58, 44), (0, -92, 18), (2, -98, -34)], [12, 13, 12])
+    canvas.paint([piece.shrunk(-2) for piece in shaft], "skin", ("outside",))
     canvas.paint(shaft, "muscle", ("fat", "skin", "outside"))
 
 

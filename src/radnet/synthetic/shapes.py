@@ -255,11 +255,12 @@ class Canvas:
         self._grain = np.zeros((1, 1, 1), np.int8)
         self._reach_mm = REACH_MM
 
-    def bend(self, rng: np.random.Generator, sway_x: Real, sway_y: Real) -> None:
+    def bend(self, rng: np.random.Generator, pliant: Real, sway_x: Real, sway_y: Real) -> None:
         """Displace every voxel smoothly, and every plane as a whole; call once, before painting.
 
         Args:
             rng: Where the displacement comes from.
+            pliant: How much of the smooth displacement each plane takes; (z,).
             sway_x: Displacement of each plane along x, mm; (z,).
             sway_y: The same along y.
         """
@@ -270,10 +271,10 @@ class Canvas:
         fields = []
         for axis, sway in ((x[None, None, :], sway_x), (y[None, :, None], sway_y), (z[:, None, None], None)):
             field = smooth_noise(shape, coarse, rng)
-            field *= np.float32(BEND_MM)
+            field *= np.float32(BEND_MM) * pliant[:, None, None]
             if sway is not None:
                 ripple = smooth_noise(shape, middle, rng)
-                ripple *= np.float32(RIPPLE_MM)
+                ripple *= np.float32(RIPPLE_MM) * pliant[:, None, None]
                 field += ripple
                 field += sway[:, None, None]
             field += axis

@@ -118,6 +118,7 @@ TISSUE_OF: Final[dict[str, str]] = {
     "bladder": "urine",
     "prostate": "prostate",
     "seminal_vesicle": "prostate",
+    "testis": "prostate",
     "uterus": "uterus",
     "uterine_cavity": "gland",
     "ovary": "uterus",
