@@ -35,7 +35,7 @@ def paint_upper_abdomen(canvas: Canvas, frame: Frame, rng: np.random.Generator) 
     path = [frame.outward(point) for point in frame.organ("pancreas", *pancreas)]
     knobs = [
         Ellipsoid(point, (radius * size,) * 3)
-        for point, radius in _along(path, [15, 13, 10, 10, 8], 5)
+        for point, radius in _along(path, [17, 15, 12, 12, 9.5], 5)
     ]
     canvas.paint(knobs, "pancreas", ("inner_fat",), rough=0.28)
 
@@ -73,9 +73,9 @@ def _liver(canvas: Canvas, frame: Frame) -> None:
     window = canvas.window(Ellipsoid((-30, 0, 340), (125, 150, 105)))
     x, y, z = canvas.coordinates(window)
     uneven = 5 * canvas.grain(window, 11)
-    floor = np.float32(281 + shift[2] - grown) + np.float32(0.52) * (x + 108) - np.float32(0.10) * y + uneven
+    floor = np.float32(268 + shift[2] - grown) + np.float32(0.52) * (x + 108) - np.float32(0.10) * y + uneven
     hollow = Ellipsoid((-20 + shift[0], -10, 312), (46, 50, 26)).radius2(x, y, z) < 1
-    reach = np.float32(30 + shift[0] + 0.6 * grown) - np.float32(0.62) * y + uneven
+    reach = np.float32(38 + shift[0] + 0.6 * grown) - np.float32(0.62) * y + uneven
     mask = _under_dome(frame, x, y, z, 1.0) & (z > floor) & (x < reach) & (y < 78) & ~hollow
     mask &= ~((np.abs(x - 2 - 0.1 * y) < 2.5) & (z < 350) & (y < -18))
     # the bare area ends where spine, great vessels and crura begin
@@ -99,12 +99,12 @@ def _spleen(canvas: Canvas, frame: Frame) -> None:
     """Paint the spleen: a bowl along the wall under the left dome."""
     size = frame.build.organ("spleen").size
     (centre,) = frame.organ("spleen", (94.0, 34.0, 366.0))
-    whole = Ellipsoid(centre, (54 * size, 62 * size, 62 * size), turn=(20, -10, -20))
+    whole = Ellipsoid(centre, (58 * size, 68 * size, 68 * size), turn=(20, -10, -20))
     window = canvas.window(whole)
     x, y, z = canvas.coordinates(window)
     uneven = np.float32(0.12) * canvas.grain(window, 5)
     mask = (whole.radius2(x, y, z) < 1 + uneven) & _under_dome(frame, x, y, z, 1.5)
-    inner = Ellipsoid((centre[0] - 50 * size, centre[1] - 20, centre[2] - 4), (48, 62, 76))
+    inner = Ellipsoid((centre[0] - 52 * size, centre[1] - 22, centre[2] - 4), (42, 60, 76))
     mask &= inner.radius2(x, y, z) > 1 + uneven
     region = canvas.labels[window]
     region[mask & (region == NUMBER["inner_fat"])] = NUMBER["spleen"]
@@ -123,7 +123,7 @@ def _kidney(canvas: Canvas, frame: Frame, rng: np.random.Generator, side: int) -
         "inner_fat",
         ("muscle", "liver") if pad > 9 else ("liver",),
     )
-    whole = Ellipsoid(centre, (29 * size, 23.5 * size, 55 * size), turn=turn)
+    whole = Ellipsoid(centre, (32 * size, 26.5 * size, 57 * size), turn=turn)
     canvas.paint(whole, "kidney_cortex", _SOFT, rough=0.05)
     for k in range(11):
         angle = k * 2.4 + rng.uniform(-0.3, 0.3)
@@ -153,7 +153,7 @@ def _adrenal(canvas: Canvas, frame: Frame, side: int) -> None:
     x, y = (side * 36.0, frame.spine_y(360) - 6)
     top = 366.0 if side > 0 else 362.0
     stem = tube([(x, y - 12, top - 8), (x + side * 2, y, top)], [3, 3])
-    limbs = tube([(x + side * 10, y + 14, top - 14), (x, y - 4, top), (x + side * 1, y + 16, top - 16)], 2.3)
+    limbs = tube([(x + side * 11, y + 16, top - 18), (x, y - 4, top), (x + side * 1, y + 18, top - 20)], 2.9)
     canvas.paint([*stem, *limbs], "adrenal", ("inner_fat", "liver", "diaphragm"))
 
 

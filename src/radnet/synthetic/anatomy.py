@@ -22,13 +22,14 @@ from radnet.synthetic import abdomen, brain, chest, gut, head, neck, outline, pa
 from radnet.synthetic.build import Build, Finding, Sex, draw_build
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.shapes import Canvas, Point, members
+from radnet.synthetic.stature import Stature
 from radnet.synthetic.structures import NUMBER, REGION_STRUCTURES, TISSUE_OF
 
 STEP_MM: Final = 2.0
 """Voxel of a body unless asked otherwise."""
 LOW_MM: Final = -110.0
 """Height at which the thighs are cut, in the reference adult."""
-HIGH_MM: Final = {"up": 1010.0, "down": 900.0}
+HIGH_MM: Final = {"up": 985.0, "down": 904.0}
 """Upper end of the map, in the reference adult, by the place of the arms."""
 BLOCK: Final = 8
 """Every side of a map is a multiple of so many voxels."""
@@ -46,7 +47,7 @@ class Body:
         voxel_mm: (3,) size of a voxel along x, y and z.
         origin_mm: (3,) LPS position of the first voxel's centre.
         boxes: Lowest and highest corner of each region that the body has, (2, 3) mm in LPS.
-        scale: Size along x, y and z against the reference adult.
+        stature: Size against the reference adult.
         sex: F or M.
         build: Who was painted; None for a map from a file.
     """
@@ -56,13 +57,13 @@ class Body:
     voxel_mm: NDArray[np.float64]
     origin_mm: NDArray[np.float64]
     boxes: dict[str, Box]
-    scale: Point
+    stature: Stature
     sex: Sex
     build: Build | None = None
 
     def world(self, point: Point) -> NDArray[np.float64]:
         """Turn a point of the reference adult into one of this body, mm."""
-        return np.asarray(np.array(point) * np.array(self.scale))
+        return self.stature.world(point)
 
 
 def make_body(
@@ -97,7 +98,7 @@ def make_body(
     frame = Frame(build)
     rng = np.random.default_rng([seed, 0xB0D1])
     canvas = _canvas(frame, step_mm)
-    heights = canvas.heights()
+    heights = canvas.heights
     canvas.bend(rng, frame.pliant(heights), *frame.sway(heights))
     _paint(canvas, frame, seed)
     labels = canvas.labels
@@ -106,7 +107,7 @@ def make_body(
     voxel, origin = np.full(3, step_mm), np.array(canvas.low)
     boxes = find_boxes(labels, voxel, origin, REGION_STRUCTURES)
     boxes["lower_head_neck"][0, 2] = boxes["lung"][1, 2]
-    return Body(labels, tuple(TISSUE_OF.values()), voxel, origin, boxes, frame.scale, build.sex, build)
+    return Body(labels, tuple(TISSUE_OF.values()), voxel, origin, boxes, frame.stature, build.sex, build)
 
 
 def _canvas(frame: Frame, step_mm: float) -> Canvas:
@@ -118,12 +119,13 @@ def _canvas(frame: Frame, step_mm: float) -> Canvas:
     half = max(x1 - x0, 2 * reach) / 2 + 12
     front = min(y0, -170.0 - 0.8 * fat if frame.build.sex == "F" else -125.0) - 12
     back = max(y1, 150.0 + 1.6 * fat) + 12
-    low = np.array([-half, front, LOW_MM]) * frame.scale
-    high = np.array([half, back, HIGH_MM[frame.build.arms]]) * frame.scale
+    size = frame.stature
+    low = np.array([-half, front, 0]) * size.scale[0] + (0, 0, size.world((0, 0, LOW_MM))[2])
+    high = np.array([half, back, 0]) * size.scale[0] + (0, 0, size.world((0, 0, HIGH_MM[frame.build.arms]))[2])
     low = np.floor(low / step_mm) * step_mm
     counts = np.ceil((high - low) / step_mm / BLOCK).astype(int) * BLOCK
     x, y, z = (int(count) for count in counts)
-    return Canvas((float(low[0]), float(low[1]), float(low[2])), (z, y, x), step_mm, frame.scale)
+    return Canvas((float(low[0]), float(low[1]), float(low[2])), (z, y, x), step_mm, size)
 
 
 def _paint(canvas: Canvas, frame: Frame, seed: int) -> None:

@@ -15,7 +15,7 @@ from radnet.synthetic.noise import Lattice, Real
 from radnet.synthetic.shapes import Canvas, Ellipsoid, Mask, Point, tube
 from radnet.synthetic.structures import NUMBER
 
-CEREBRUM: Final = Ellipsoid((0, 7, 803), (66, 84, 66))
+CEREBRUM: Final = Ellipsoid((0, 7, 804), (69, 87, 69))
 TEMPORAL: Final = tuple(Ellipsoid((side * 41, -8, 772), (24, 43, 26), turn=(8, 0, side * 8)) for side in (-1, 1))
 CEREBELLUM: Final = tuple(Ellipsoid((side * 24, 52, 761), (28, 29, 21)) for side in (-1, 1))
 POSTERIOR_FOSSA: Final = Ellipsoid((0, 44, 762), (56, 42, 28))
@@ -165,7 +165,7 @@ def _sinuses(canvas: Canvas) -> None:
     """Paint the sagittal, straight and transverse sinus."""
     angles = np.radians(np.linspace(-60, 118, 14))
     arc: list[Point] = [
-        (0.0, float(7 + 85.5 * np.sin(angle)), float(803 + 67.5 * np.cos(angle))) for angle in angles
+        (0.0, float(7 + 88.5 * np.sin(angle)), float(804 + 70.5 * np.cos(angle))) for angle in angles
     ]
     canvas.paint(tube(arc, np.interp(np.arange(14), [0, 13], [1.8, 4.2]).tolist()), "dural_sinus", _DURA)
     canvas.paint(tube([arc[-1], (0, 44, 788)], 2.4), "dural_sinus", _INTRACRANIAL)

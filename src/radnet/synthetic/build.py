@@ -58,7 +58,7 @@ SPREAD: Final = MappingProxyType(
         "bowel": 0.08,
         "colon": 0.12,
         "gallbladder": 0.18,
-        "bladder": 0.20,
+        "bladder": 0.25,
         "prostate": 0.12,
         "uterus": 0.10,
         "heart": 0.05,
@@ -66,6 +66,7 @@ SPREAD: Final = MappingProxyType(
         "thyroid": 0.12,
         "breast": 0.14,
         "ventricles": 0.12,
+        "head": 0.025,
     }
 )
 """Organs whose size and place vary, and the deviation of their linear size."""

@@ -35,8 +35,8 @@ def domes(frame: Frame) -> list[Ellipsoid]:
     """Return the right and left half of the diaphragm and the saddle between them on which the heart lies."""
     lift = 26 * (0.5 - frame.build.breath) + 9 * (frame.belly - 0.5)
     return [
-        Ellipsoid((-60, 2, DOME_BASE_MM), (64, 84, 94 + lift)),
-        Ellipsoid((58, 6, DOME_BASE_MM), (64, 82, 82 + lift)),
+        Ellipsoid((-64, 2, DOME_BASE_MM), (68, 87, 96 + lift)),
+        Ellipsoid((62, 6, DOME_BASE_MM), (68, 85, 84 + lift)),
         Ellipsoid((4, -22, DOME_BASE_MM), (60, 58, 62 + lift)),
     ]
 
@@ -87,8 +87,8 @@ def _heart(frame: Frame, margin_mm: float = 0.0) -> Ellipsoid:
     """Return the heart's outline: it lies on the diaphragm, its tip to the left, to the front and down."""
     size = frame.build.organ("heart").size
     lift = 10 * (0.5 - frame.build.breath)
-    (centre,) = frame.organ("heart", (20.0, -30.0, 434.0 + lift))
-    radii = (68 * size + margin_mm, 46 * size + margin_mm, 51 * size + margin_mm)
+    (centre,) = frame.organ("heart", (24.0, -30.0, 438.0 + lift))
+    radii = (79 * size + margin_mm, 53 * size + margin_mm, 58 * size + margin_mm)
     return Ellipsoid(centre, radii, turn=(-6, 24, 32))
 
 
@@ -129,7 +129,7 @@ def _paint_heart(canvas: Canvas, frame: Frame) -> None:
     """Paint heart muscle and the four chambers, parted by the septum; fat lies in the grooves."""
     outline = _heart(frame)
     canvas.paint(_heart(frame, 4.0), "inner_fat", ("lung", "lung_vessel", "inner_fat"))
-    size = 1.1 * frame.build.organ("heart").size
+    size = 1.30 * frame.build.organ("heart").size
     cx, cy, cz = outline.centre
 
     def part(x: float, y: float, z: float, a: float, b: float, c: float, turn: Point) -> Ellipsoid:
@@ -157,7 +157,7 @@ def _paint_heart(canvas: Canvas, frame: Frame) -> None:
 def _great_vessels(canvas: Canvas, frame: Frame) -> None:
     """Paint aorta and its arch, the trunk of the lung's arteries, both venae cavae, veins of the lungs."""
     size = frame.build.organ("aorta").size * (1 + 0.002 * max(frame.build.age_years - 45, 0))
-    hx, hy, hz = np.array(_heart(frame).centre) - (20, -30, 434)
+    hx, hy, hz = np.array(_heart(frame).centre) - (24, -30, 438)
     aorta: list[Point] = [
         (hx + 2, hy - 26, hz + 452),
         (-14, -32, 480),

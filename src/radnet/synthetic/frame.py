@@ -8,7 +8,7 @@ lung 605, dome of the liver 425, kidneys 245 to 360, bladder 70.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from radnet.synthetic.build import Build
 from radnet.synthetic.noise import Real
 from radnet.synthetic.shapes import Loft, Point
+from radnet.synthetic.stature import Stature
 
 MUSCLE: Final = (
     (-10, 152, -62, 92, 12, 0.5),
@@ -27,11 +28,11 @@ MUSCLE: Final = (
     (190, 142, -84, 98, 2, 0.4),
     (230, 136, -84, 95, 0, 0.35),
     (285, 134, -88, 95, 0, 0.35),
-    (350, 138, -94, 100, 0, 0.35),
-    (420, 146, -100, 104, 2, 0.35),
-    (500, 150, -98, 108, 4, 0.4),
-    (545, 152, -86, 106, 8, 0.4),
-    (575, 144, -68, 100, 14, 0.3),
+    (350, 143, -94, 101, 0, 0.35),
+    (420, 154, -101, 106, 2, 0.35),
+    (500, 158, -99, 110, 4, 0.4),
+    (545, 158, -87, 108, 8, 0.4),
+    (575, 148, -68, 100, 14, 0.3),
     (600, 104, -48, 88, 18, 0.2),
     (625, 68, -44, 76, 18, 0.1),
     (650, 57, -44, 70, 14, 0.1),
@@ -40,12 +41,12 @@ MUSCLE: Final = (
 )
 """Outer surface of the muscles of a thin trunk: knots of a `Loft`."""
 CHEST: Final = (
-    (326, 122, -82, 92, 4, 0.3),
-    (420, 123, -84, 92, 4, 0.3),
-    (500, 115, -78, 90, 8, 0.3),
-    (550, 95, -62, 86, 14, 0.25),
-    (582, 70, -44, 78, 22, 0.2),
-    (604, 44, -22, 68, 26, 0.1),
+    (326, 128, -83, 93, 4, 0.35),
+    (420, 131, -86, 94, 4, 0.35),
+    (500, 124, -80, 93, 8, 0.35),
+    (550, 102, -63, 90, 14, 0.3),
+    (582, 75, -45, 82, 22, 0.2),
+    (604, 50, -24, 72, 26, 0.1),
     (618, 22, 2, 54, 28, 0.0),
 )
 """Inner wall of the ribs."""
@@ -56,9 +57,9 @@ ABDOMEN: Final = (
     (150, 90, -70, 80, 0, 0.3),
     (195, 108, -74, 70, 0, 0.3),
     (250, 116, -77, 72, 0, 0.35),
-    (300, 118, -79, 78, 0, 0.35),
-    (345, 121, -83, 86, 2, 0.3),
-    (430, 121, -83, 88, 2, 0.3),
+    (300, 120, -80, 80, 0, 0.35),
+    (345, 127, -84, 88, 2, 0.35),
+    (430, 129, -85, 92, 2, 0.35),
 )
 """Inner wall of the muscles of belly and pelvis; the diaphragm closes it above."""
 FAT_SHARE: Final = (
@@ -106,11 +107,12 @@ class Frame:
     build: Build
 
     @cached_property
-    def scale(self) -> Point:
-        """Size along x, y and z against the reference adult."""
-        tall = self.build.height_mm / 1750
-        wide = (0.55 + 0.45 * tall) * (0.955 if self.build.sex == "F" else 1.0)
-        return round(wide, 4), round(wide, 4), round(tall, 4)
+    def stature(self) -> Stature:
+        """Size against the reference adult; heads differ by 4 % between the sexes, hardly with the height."""
+        tall, woman = self.build.height_mm / 1750, self.build.sex == "F"
+        wide = (0.55 + 0.45 * tall) * (0.965 if woman else 1.0)
+        head = (0.85 + 0.15 * tall) * (0.985 if woman else 1.0) * self.build.organ("head").size
+        return Stature((round(wide, 4), round(wide, 4), round(tall, 4)), round(head, 4))
 
     @cached_property
     def fat_mm(self) -> float:
@@ -222,11 +224,6 @@ class Frame:
         behind += np.array([0, 0, 0, 0.2, 0.8, 1, 0.5, -0.6, -1, -1]) * hump
         # the coordinates are displaced, so that the body goes the other way
         return _soft(heights, knots, -aside), _soft(heights, knots, -behind)
-
-
-def plain(build: Build) -> Frame:
-    """Return the frame of a build without its own organs, for what must not depend on them."""
-    return Frame(replace(build, organs={}))
 
 
 def _at(table: tuple[tuple[float, float], ...], height: float) -> NDArray[np.float64]:

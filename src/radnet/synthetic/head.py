@@ -51,7 +51,7 @@ def paint_outline(canvas: Canvas, frame: Frame) -> None:
 def _knobs() -> list[Ellipsoid]:
     """Return scalp, nose, lips and chin."""
     return [
-        Ellipsoid((0, 7, 801), (80, 98, 84)),
+        Ellipsoid((0, 7, 803), (82, 100, 87)),
         Ellipsoid((0, 30, 770), (70, 72, 56)),
         Ellipsoid((0, -103, 741), (13, 15, 12)),
         Ellipsoid((0, -98, 754), (8, 12, 20), turn=(-18, 0, 0)),

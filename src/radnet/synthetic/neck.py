@@ -8,12 +8,14 @@ import numpy as np
 
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.shapes import Canvas, Ellipsoid, Point, tube
+from radnet.synthetic.skeleton import plate
 
 
 def paint_neck(canvas: Canvas, frame: Frame) -> None:
     """Paint the neck's spaces and what runs through them."""
     for side in (-1, 1):
         _side(canvas, frame, side)
+    canvas.paint(plate([(0, 60, 738), (0, 50, 650)], [(0, 82, 738), (0, 70, 650)], 4, 1.4), "tendon", ("muscle", "fat"))
     _throat(canvas)
     _larynx(canvas)
     size = frame.build.organ("thyroid").size

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radnet.synthetic.noise import Real, smooth_noise
+from radnet.synthetic.stature import Stature
 from radnet.synthetic.structures import NUMBER
 
 Mask = NDArray[np.bool_]
@@ -240,18 +241,22 @@ class Canvas:
         labels: (z, y, x) of structure numbers.
         step_mm: Voxel of the map, cubic.
         low: First voxel's centre in the body's own millimetres.
-        scale: Size of the body along x, y and z against the reference adult.
+        stature: Size of the body against the reference adult.
+        heights: Height of each plane in the reference adult before any bending, mm; (z,).
     """
 
-    def __init__(self, low: Point, shape: tuple[int, int, int], step_mm: float, scale: Point) -> None:
+    def __init__(self, low: Point, shape: tuple[int, int, int], step_mm: float, stature: Stature) -> None:
         self.labels = np.zeros(shape, np.uint8)
         self.step_mm = step_mm
         self.low = low
-        self.scale = scale
-        self._x, self._y, self._z = (
-            (np.arange(n, dtype=np.float32) * np.float32(step_mm) + np.float32(lo)) * np.float32(1 / size)
-            for n, lo, size in zip(shape[::-1], low, scale, strict=True)
+        self.stature = stature
+        x, y, z = (
+            np.arange(n, dtype=np.float32) * np.float32(step_mm) + np.float32(lo)
+            for n, lo in zip(shape[::-1], low, strict=True)
         )
+        self.heights: Real = stature.reference_height(z).astype(np.float32)
+        shrink = (1 / stature.across(self.heights)).astype(np.float32)[:, None, None]
+        self._x, self._y, self._z = shrink * x, shrink * y[:, None], self.heights[:, None, None]
         self._grain = np.zeros((1, 1, 1), np.int8)
         self._reach_mm = REACH_MM
 
@@ -269,7 +274,7 @@ class Canvas:
         x, y, z = self._x, self._y, self._z
         coarse, middle = BEND_CELL_MM / self.step_mm, RIPPLE_CELL_MM / self.step_mm
         fields = []
-        for axis, sway in ((x[None, None, :], sway_x), (y[None, :, None], sway_y), (z[:, None, None], None)):
+        for axis, sway in ((x, sway_x), (y, sway_y), (z, None)):
             field = smooth_noise(shape, coarse, rng)
             field *= np.float32(BEND_MM) * pliant[:, None, None]
             if sway is not None:
@@ -284,24 +289,20 @@ class Canvas:
         grain *= np.float32(GRAIN_UNIT)
         self._grain = np.clip(grain, -127, 127, out=grain).astype(np.int8)
 
-    def heights(self) -> Real:
-        """Return the height of each plane in the reference adult before any bending, mm; (z,)."""
-        n = self.labels.shape[0]
-        z = np.arange(n, dtype=np.float32) * np.float32(self.step_mm) + np.float32(self.low[2])
-        return z * np.float32(1 / self.scale[2])
-
     def window(self, shape: Shape, margin_mm: float = 0.0) -> Window:
         """Return the voxels that a shape can touch."""
         margin = self._reach_mm + margin_mm
         low, high = shape.bounds()
-        ranges = [
-            slice(
-                max(0, int(((lo - margin) * size - start) / self.step_mm)),
-                max(0, int(((hi + margin) * size - start) / self.step_mm) + 2),
-            )
-            for lo, hi, start, size in zip(low, high, self.low, self.scale, strict=True)
-        ]
-        return ranges[2], ranges[1], ranges[0]
+        heights = np.searchsorted(self.heights, (low[2] - margin, high[2] + margin))
+        sizes = self.stature.across(np.array([low[2] - margin, high[2] + margin]))
+        most, least = float(sizes.max()), float(sizes.min())
+        ranges = [slice(int(heights[0]), int(heights[1]) + 1)]
+        for axis in (1, 0):
+            ends = (low[axis] - margin, high[axis] + margin)
+            start = min(ends[0] * most, ends[0] * least) - self.low[axis]
+            stop = max(ends[1] * most, ends[1] * least) - self.low[axis]
+            ranges.append(slice(max(0, int(start / self.step_mm)), max(0, int(stop / self.step_mm) + 2)))
+        return ranges[0], ranges[1], ranges[2]
 
     def coordinates(self, window: Window) -> tuple[Real, Real, Real]:
         """Return the bent x, y and z of a window's voxels, mm of the reference adult."""
