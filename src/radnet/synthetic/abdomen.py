@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from radnet.synthetic.chest import domes
-from radnet.synthetic.frame import Frame
+from radnet.synthetic.frame import ABDOMEN, Frame
 from radnet.synthetic.noise import Real
-from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Mask, Point, tube
+from radnet.synthetic.shapes import Canvas, Ellipsoid, Loft, Mask, Point, tube
 from radnet.synthetic.structures import NUMBER
 from radnet.synthetic.trees import grow
 
@@ -57,8 +57,8 @@ def _along(path: list[Point], radii: list[float], step_mm: float) -> list[tuple[
 
 
 def _under_dome(frame: Frame, x: Real, y: Real, z: Real, margin_mm: float) -> Mask:
-    """Say what lies below the diaphragm and within the walls, so far from both."""
-    wall = frame.abdomen.shrunk(margin_mm).inside(x, y, z)
+    """Say what lies below the diaphragm and within a lean belly's walls, so far from both."""
+    wall = Loft(ABDOMEN).shrunk(margin_mm).inside(x, y, z)
     low = z < 336
     for dome in domes(frame):
         low |= dome.shrunk(3.0 + margin_mm).inside(x, y, z)
@@ -76,6 +76,7 @@ def _liver(canvas: Canvas, frame: Frame) -> None:
     floor = np.float32(268 + shift[2] - grown) + np.float32(0.52) * (x + 108) - np.float32(0.10) * y + uneven
     hollow = Ellipsoid((-20 + shift[0], -10, 312), (46, 50, 26)).radius2(x, y, z) < 1
     reach = np.float32(38 + shift[0] + 0.6 * grown) - np.float32(0.62) * y + uneven
+    np.minimum(reach, np.float32(64 + shift[0] + 0.6 * grown) + uneven, out=reach)
     mask = _under_dome(frame, x, y, z, 1.0) & (z > floor) & (x < reach) & (y < 78) & ~hollow
     mask &= ~((np.abs(x - 2 - 0.1 * y) < 2.5) & (z < 350) & (y < -18))
     # the bare area ends where spine, great vessels and crura begin

@@ -17,8 +17,8 @@ from radnet.synthetic.structures import NUMBER
 
 CEREBRUM: Final = Ellipsoid((0, 7, 804), (69, 87, 69))
 TEMPORAL: Final = tuple(Ellipsoid((side * 41, -8, 772), (24, 43, 26), turn=(8, 0, side * 8)) for side in (-1, 1))
-CEREBELLUM: Final = tuple(Ellipsoid((side * 24, 52, 761), (28, 29, 21)) for side in (-1, 1))
-POSTERIOR_FOSSA: Final = Ellipsoid((0, 44, 762), (56, 42, 28))
+CEREBELLUM: Final = tuple(Ellipsoid((side * 25, 51, 763), (30, 31, 23)) for side in (-1, 1))
+POSTERIOR_FOSSA: Final = Ellipsoid((0, 44, 763), (57, 44, 25))
 FRONT_FLOOR_MM: Final = 782.0
 """Height of the roof of the orbits, on which the frontal lobes lie."""
 GYRUS_MM: Final = 14.0
@@ -111,7 +111,7 @@ def _fissures(x: Real, y: Real, z: Real) -> tuple[Real, Real]:
 def _cerebellum(canvas: Canvas, shrink: float) -> None:
     """Paint cerebellar cortex in leaves, and its white core."""
     hulls = [hull.shrunk(shrink * 0.6) for hull in CEREBELLUM]
-    hulls.append(Ellipsoid((0, 54, 764), (14, 26, 20)))
+    hulls.append(Ellipsoid((0, 53, 765), (15, 27, 21)))
     for hull in hulls:
         window = canvas.window(hull)
         x, y, z = canvas.coordinates(window)

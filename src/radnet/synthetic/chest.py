@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,8 @@ from radnet.synthetic.trees import grow
 
 DOME_BASE_MM: Final = 335.0
 """Height at which the diaphragm leaves the wall of the chest."""
+AXIS_DEG: Final[Point] = (-6.0, 24.0, 36.0)
+"""How the heart's long axis is turned about x, y and z."""
 HILUM: Final[Point] = (30.0, 14.0, 492.0)
 LUNG_PARTS: Final = (
     (0.5, -0.7, 0.5),
@@ -74,22 +77,63 @@ def _mediastinum(frame: Frame, x: Real, y: Real, z: Real) -> np.ndarray:
     half = np.where(y < -30, front, deep)
     offset = x - np.where(y < -30, np.float32(2), np.float32(4))
     slab = (np.abs(offset) < half) & (y < 58)
-    heart = _heart(frame, 6.0 + plump)
+    heart = _heart(frame)
+    walls = [heart.left, heart.right, heart.right_atrium, heart.left_atrium]
     arch = Ellipsoid((4, 4, 524), (37, 47, 34))
     hila = [Ellipsoid((side * 28, 14, 488), (17, 22, 26)) for side in (-1, 1)]
-    near = [shape.inside(x, y, z) for shape in (heart, arch, *hila)]
+    rounded = [wall.shrunk(-4.0 - plump) for wall in walls]
     behind = y - np.interp(height, *np.array(SPINE_Y).T).astype(np.float32)
     slab |= (behind > -6) & (np.abs(x) < 17 + 0.75 * np.maximum(behind - 6, 0))
-    return np.asarray(slab | near[0] | near[1] | near[2] | near[3])
+    for shape in (*rounded, arch, *hila):
+        slab |= shape.inside(x, y, z)
+    return np.asarray(slab)
 
 
-def _heart(frame: Frame, margin_mm: float = 0.0) -> Ellipsoid:
-    """Return the heart's outline: it lies on the diaphragm, its tip to the left, to the front and down."""
-    size = frame.build.organ("heart").size
+@dataclass(frozen=True, slots=True)
+class _Heart:
+    """The solids of a heart: it lies on the diaphragm, its tip to the left, to the front and down.
+
+    Attributes:
+        middle: Where it lies, mm.
+        size: Linear, against the reference adult.
+        left: Left ventricle with its wall.
+        right: Right ventricle with its wall, before the left one.
+        right_atrium: With its wall.
+        left_atrium: With its wall, behind.
+    """
+
+    middle: Point
+    size: float
+    left: Ellipsoid
+    right: Ellipsoid
+    right_atrium: Ellipsoid
+    left_atrium: Ellipsoid
+
+    def at(self, x: float, y: float, z: float) -> Point:
+        """Return a place in the heart, from its middle, mm."""
+        cx, cy, cz = self.middle
+        return cx + x * self.size, cy + y * self.size, cz + z * self.size
+
+
+def _heart(frame: Frame) -> _Heart:
+    size = 1.30 * frame.build.organ("heart").size
     lift = 10 * (0.5 - frame.build.breath)
-    (centre,) = frame.organ("heart", (24.0, -30.0, 438.0 + lift))
-    radii = (79 * size + margin_mm, 53 * size + margin_mm, 58 * size + margin_mm)
-    return Ellipsoid(centre, radii, turn=(-6, 24, 32))
+    (middle,) = frame.organ("heart", (22.0, -30.0, 438.0 + lift))
+    cx, cy, cz = middle
+
+    def part(x: float, y: float, z: float, radii: Point, turn: Point) -> Ellipsoid:
+        a, b, c = radii
+        centre = (cx + x * size, cy + y * size, cz + z * size)
+        return Ellipsoid(centre, (a * size, b * size, c * size), turn=turn)
+
+    return _Heart(
+        middle,
+        size,
+        left=part(18, 6, -6, (42, 28, 31), AXIS_DEG),
+        right=part(4, -17, -5, (44, 20, 33), AXIS_DEG),
+        right_atrium=part(-40, -4, 0, (21, 25, 32), (0, 0, 15)),
+        left_atrium=part(-10, 31, 14, (31, 16, 21), (0, 0, 8)),
+    )
 
 
 def _loin(canvas: Canvas, frame: Frame, side: int) -> None:
@@ -127,37 +171,32 @@ def paint_chest(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:
 
 def _paint_heart(canvas: Canvas, frame: Frame) -> None:
     """Paint heart muscle and the four chambers, parted by the septum; fat lies in the grooves."""
-    outline = _heart(frame)
-    canvas.paint(_heart(frame, 4.0), "inner_fat", ("lung", "lung_vessel", "inner_fat"))
-    size = 1.30 * frame.build.organ("heart").size
-    cx, cy, cz = outline.centre
+    heart = _heart(frame)
+    walls = [heart.left, heart.right, heart.right_atrium, heart.left_atrium]
+    canvas.paint([wall.shrunk(-3.5) for wall in walls], "inner_fat", ("lung", "lung_vessel"))
+    canvas.paint(walls, "heart", _CHEST_SOFT)
+    canvas.paint(heart.right_atrium.shrunk(2.5), "right_atrium")
+    canvas.paint(heart.left_atrium.shrunk(2.5), "left_atrium")
+    canvas.paint(heart.right.shrunk(4), "right_ventricle", ("heart",))
+    canvas.paint(heart.left, "heart", ("right_ventricle", "heart", "right_atrium"))
+    canvas.paint(heart.left.shrunk(9.5 * heart.size), "left_ventricle", ("heart",))
 
-    def part(x: float, y: float, z: float, a: float, b: float, c: float, turn: Point) -> Ellipsoid:
-        radii = (a * size, b * size, c * size)
-        return Ellipsoid((cx + x * size, cy + y * size, cz + z * size), radii, turn=turn)
+    def part(x: float, y: float, z: float, a: float, b: float, c: float) -> Ellipsoid:
+        return Ellipsoid(heart.at(x, y, z), (a * heart.size, b * heart.size, c * heart.size), turn=AXIS_DEG)
 
-    axis: Point = (-6, 24, 36)
-    left = part(18, 6, -6, 42, 28, 31, axis)
-    right = part(4, -17, -5, 44, 20, 33, axis)
-    right_atrium = part(-40, -4, 0, 21, 25, 32, (0, 0, 15))
-    left_atrium = part(-10, 31, 14, 31, 16, 21, (0, 0, 8))
-    canvas.paint([left, right, right_atrium, left_atrium], "heart", _CHEST_SOFT)
-    canvas.paint(right_atrium.shrunk(2.5), "right_atrium")
-    canvas.paint(left_atrium.shrunk(2.5), "left_atrium")
-    canvas.paint(right.shrunk(4), "right_ventricle", ("heart",))
-    canvas.paint(left, "heart", ("right_ventricle", "heart", "right_atrium"))
-    canvas.paint(left.shrunk(10.5 * size), "left_ventricle", ("heart",))
-    canvas.paint(part(-12, 20, 4, 13, 12, 12, axis), "left_ventricle", ("heart",))
-    canvas.paint(part(-20, -14, -2, 14, 11, 14, axis), "right_ventricle", ("heart", "inner_fat"))
-    groove = part(-16, -26, 14, 8, 5, 24, axis)
-    canvas.paint(groove, "inner_fat", ("heart",))
-    canvas.paint(tube([(cx - 18, cy - 26, cz + 22), (cx - 24, cy - 20, cz - 18)], 2.2), "artery")
+    canvas.paint(part(-12, 20, 4, 13, 12, 12), "left_ventricle", ("heart",))
+    canvas.paint(part(-20, -14, -2, 14, 11, 14), "right_ventricle", ("heart", "inner_fat"))
+    canvas.paint(part(-16, -26, 14, 8, 5, 24), "inner_fat", ("heart",))
+    canvas.paint(tube([heart.at(-18, -26, 22), heart.at(-24, -20, -18)], 2.2), "artery")
+    # muscles that stand into the chamber
+    for x, y in ((18, -8), (22, 14)):
+        canvas.paint(tube([heart.at(30, y * 0.8, -14), heart.at(x, y * 0.5, -4)], [4.5, 3]), "heart", ("left_ventricle",))
 
 
 def _great_vessels(canvas: Canvas, frame: Frame) -> None:
     """Paint aorta and its arch, the trunk of the lung's arteries, both venae cavae, veins of the lungs."""
     size = frame.build.organ("aorta").size * (1 + 0.002 * max(frame.build.age_years - 45, 0))
-    hx, hy, hz = np.array(_heart(frame).centre) - (24, -30, 438)
+    hx, hy, hz = np.array(_heart(frame).middle) - (22, -30, 438)
     aorta: list[Point] = [
         (hx + 2, hy - 26, hz + 452),
         (-14, -32, 480),

@@ -74,11 +74,11 @@ def paint_head(canvas: Canvas, frame: Frame) -> None:
 def _hull(x: Real, y: Real, z: Real, grown_mm: float, base_mm: float) -> Mask:
     """Say what lies within the brain's cavity, grown by so much above and at the base."""
     vault = CEREBRUM.shrunk(-CAVITY_MM - grown_mm).inside(x, y, z)
-    vault &= front_floor(y, z + np.float32(base_mm + CAVITY_MM)) & (z > 752 - base_mm)
+    vault &= front_floor(y, z + np.float32(base_mm + CAVITY_MM)) & (z > 757 - base_mm)
     for part in (*TEMPORAL, POSTERIOR_FOSSA):
         side = grown_mm if part is POSTERIOR_FOSSA else base_mm
         grown = part.shrunk(-CAVITY_MM - side)
-        vault |= grown.inside(x, y, z) & (z > 740 - base_mm)
+        vault |= grown.inside(x, y, z)
     return vault
 
 
@@ -135,15 +135,15 @@ def _jaws(canvas: Canvas) -> None:
     for side in (-1, 1):
         ramus = list(
             plate(
-                [(side * 33, -50, 690), (side * 45, -22, 712), (side * 47, -18, 746)],
-                [(side * 40, -24, 678), (side * 49, 0, 700), (side * 51, 2, 752)],
+                [(side * 33, -50, 690), (side * 45, -22, 712), (side * 47, -18, 737)],
+                [(side * 40, -24, 678), (side * 49, 0, 700), (side * 51, 3, 739)],
                 5,
                 3.8,
             )
         )
         canvas.paint(ramus, "mandible")
         canvas.paint([piece.shrunk(2.2) for piece in ramus], "mandible_marrow", ("mandible",))
-        canvas.paint(Ellipsoid((side * 50, 1, 752), (9, 5, 6)), "mandible")
+        canvas.paint(Ellipsoid((side * 50, 3, 739), (9, 5, 4.5)), "mandible")
 
 
 def _soft_parts(canvas: Canvas, frame: Frame) -> None:
