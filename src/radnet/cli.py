@@ -16,6 +16,7 @@ import typer
 
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
+from radnet.cli_synthetic import contact_sheet, synthesize
 from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
 from radnet.errors import RadnetError
 from radnet.options import Config, Json, Policy, Rules, Work, resolve_config
@@ -263,25 +264,8 @@ def explain(
         typer.echo(render(found))
 
 
-@app.command()
-def synthesize(
-    out: Annotated[Path, typer.Argument(help="Folder to make; must be new or empty.")],
-    patients: Annotated[int, typer.Option(min=1, help="How many bodies.")] = 12,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal files.")] = 1,
-    small: Annotated[bool, typer.Option("--small", help="A few short series, for tests.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Write a synthetic DICOM archive with known truth, to try everything on.
-
-    Example: radnet synthesize demo && radnet run demo/archive --work demo/work
-    """
-    from radnet.synthetic.archive import write_archive
-
-    with progress_bars() as bar:
-        summary = write_archive(out, patients=patients, seed=seed, small=small, progress=bar("synthesize"))
-    print_outcome(summary, as_json)
-
-
+app.command()(synthesize)
+app.command("contact-sheet")(contact_sheet)
 app.command()(release)
 
 
