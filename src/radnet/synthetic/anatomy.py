@@ -23,7 +23,7 @@ from radnet.synthetic.build import Build, Finding, Sex, draw_build
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.shapes import Canvas, Point, members
 from radnet.synthetic.stature import Stature
-from radnet.synthetic.structures import NUMBER, REGION_STRUCTURES, TISSUE_OF
+from radnet.synthetic.structures import NUMBER, OLD_MARROW, REGION_STRUCTURES, TISSUE_OF
 
 STEP_MM: Final = 2.0
 """Voxel of a body unless asked otherwise."""
@@ -31,6 +31,8 @@ LOW_MM: Final = -110.0
 """Height at which the thighs are cut, in the reference adult."""
 HIGH_MM: Final = {"up": 985.0, "down": 904.0}
 """Upper end of the map, in the reference adult, by the place of the arms."""
+BRITTLE_YEARS: Final = 68.0
+"""Age from which a man's marrow counts as old."""
 BLOCK: Final = 8
 """Every side of a map is a multiple of so many voxels."""
 
@@ -107,7 +109,15 @@ def make_body(
     voxel, origin = np.full(3, step_mm), np.array(canvas.low)
     boxes = find_boxes(labels, voxel, origin, REGION_STRUCTURES)
     boxes["lower_head_neck"][0, 2] = boxes["lung"][1, 2]
-    return Body(labels, tuple(TISSUE_OF.values()), voxel, origin, boxes, frame.stature, build.sex, build)
+    return Body(labels, _tissues(build), voxel, origin, boxes, frame.stature, build.sex, build)
+
+
+def _tissues(build: Build) -> tuple[str, ...]:
+    """Return the tissue of each structure number; bones lose their trabeculae in the old, in women earlier."""
+    old = build.age_years > (BRITTLE_YEARS - 8 * (build.sex == "F"))
+    return tuple(
+        "old_marrow" if old and name in OLD_MARROW else tissue for name, tissue in TISSUE_OF.items()
+    )
 
 
 def _canvas(frame: Frame, step_mm: float) -> Canvas:

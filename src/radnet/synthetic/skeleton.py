@@ -110,7 +110,9 @@ def _arm(canvas: Canvas, frame: Frame, side: int) -> None:
     head = Ellipsoid(joints.shoulder, (23, 23, 23))
     along = (elbow - shoulder) / np.linalg.norm(elbow - shoulder)
     points = [shoulder + (side * 3, 0, 0), shoulder + 40 * along, elbow - 40 * along, elbow]
-    _shell(canvas, [head, *tube([_point(p) for p in points], [16, 11, 10, 15])], "humerus", 3.0)
+    shaft = tube([_point(p) for p in points], [16, 11, 10, 15])
+    _shell(canvas, [head, *shaft], "humerus", 2.4)
+    canvas.paint([piece.shrunk(3.6) for piece in shaft[1:2]], "shaft_marrow", ("humerus_marrow",))
     step = np.cross(wrist - elbow, (0, 1, 0))
     step = 9 * step / np.linalg.norm(step)
     for sign in (-1, 1):
@@ -156,6 +158,7 @@ def _femur(canvas: Canvas, side: float) -> None:
     shaft = tube([(side * 128, 12, 50), (side * 122, 6, 0), (side * 116, 2, -150)], [18, 16, 14])
     _shell(canvas, [ball, *neck, trochanter, lesser], "femur", 2.2)
     _shell(canvas, shaft, "femur", 5.5)
+    canvas.paint([piece.shrunk(6.5) for piece in shaft], "shaft_marrow", ("femur_marrow",))
     canvas.paint(neck[0].shrunk(4), "femur_marrow")
 
 

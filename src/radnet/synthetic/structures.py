@@ -40,6 +40,7 @@ TISSUE_OF: Final[dict[str, str]] = {
     **{f"{name}_marrow": "marrow" for name in VERTEBRAE},
     **{name: "bone" for name in _BONES},
     **{f"{name}_marrow": "marrow" for name in _BONES},
+    "shaft_marrow": "yellow_marrow",
     "hyoid": "bone",
     "disc": "disc",
     "tooth": "tooth",
@@ -128,6 +129,9 @@ TISSUE_OF: Final[dict[str, str]] = {
     "metal": "metal",
 }
 """Tissue of each structure; a structure's number is its place in this table."""
+
+OLD_MARROW: Final = tuple(name for name, tissue in TISSUE_OF.items() if tissue == "marrow")
+"""What loses its trabeculae in the old."""
 
 NUMBER: Final[dict[str, int]] = {name: number for number, name in enumerate(TISSUE_OF)}
 """Number of each structure in the label map."""
