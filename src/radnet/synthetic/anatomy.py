@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from radnet.synthetic import abdomen, brain, chest, gut, head, neck, outline, pathology, pelvis, skeleton, spine
 from radnet.synthetic.build import Build, Finding, Sex, draw_build
 from radnet.synthetic.frame import Frame
-from radnet.synthetic.shapes import Canvas, Point, members
+from radnet.synthetic.regions import Box, find_boxes
+from radnet.synthetic.shapes import Canvas, Point
 from radnet.synthetic.stature import Stature
-from radnet.synthetic.structures import NUMBER, OLD_MARROW, REGION_STRUCTURES, TISSUE_OF
+from radnet.synthetic.structures import NUMBER, OLD_MARROW, REGION_NUMBERS, TISSUE_OF
 
 STEP_MM: Final = 2.0
 """Voxel of a body unless asked otherwise."""
@@ -35,8 +36,6 @@ BRITTLE_YEARS: Final = 68.0
 """Age from which a man's marrow counts as old."""
 BLOCK: Final = 8
 """Every side of a map is a multiple of so many voxels."""
-
-Box = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,7 @@ def make_body(
     for edge in (0, -1):  # so that whatever lies beyond the map reads as outside
         labels[edge] = labels[:, edge] = labels[:, :, edge] = NUMBER["outside"]
     voxel, origin = np.full(3, step_mm), np.array(canvas.low)
-    boxes = find_boxes(labels, voxel, origin, REGION_STRUCTURES)
-    boxes["lower_head_neck"][0, 2] = boxes["lung"][1, 2]
+    boxes = find_boxes(labels, voxel, origin, REGION_NUMBERS)
     return Body(labels, _tissues(build), voxel, origin, boxes, frame.stature, build.sex, build)
 
 
@@ -161,24 +159,3 @@ def _paint(canvas: Canvas, frame: Frame, seed: int) -> None:
     spine.paint_spine(canvas, frame)
     neck.paint_neck(canvas, frame)
     pathology.paint_findings(canvas, frame, stream(8))
-
-
-def find_boxes(
-    labels: NDArray[np.uint8],
-    voxel_mm: NDArray[np.float64],
-    origin_mm: NDArray[np.float64],
-    regions: dict[str, tuple[str, ...]],
-) -> dict[str, Box]:
-    """Find the corners of every region from the painted voxels, (2, 3) mm each."""
-    bits = np.zeros(256, np.uint16)
-    for index, names in enumerate(regions.values()):
-        bits[members(names)] |= np.uint16(1 << index)
-    mapped = bits[labels]
-    planes = [np.bitwise_or.reduce(mapped, axis=axes) for axes in ((0, 1), (0, 2), (1, 2))]
-    boxes = {}
-    for index, region in enumerate(regions):
-        hits = [np.flatnonzero(plane & (1 << index)) for plane in planes]
-        if len(hits[0]):
-            edges = np.array([[hit[0] - 0.5, hit[-1] + 0.5] for hit in hits]).T
-            boxes[region] = np.asarray(origin_mm + voxel_mm * edges)
-    return boxes

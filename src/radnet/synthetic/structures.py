@@ -160,3 +160,8 @@ REGION_STRUCTURES: Final[dict[str, tuple[str, ...]]] = {
 }
 """What must lie wholly inside a scan that covers a region (paper, figure 1); the lower head and neck
 reaches down to the apex of the lung."""
+
+REGION_NUMBERS: Final[dict[str, tuple[int, ...]]] = {
+    region: tuple(NUMBER[name] for name in names) for region, names in REGION_STRUCTURES.items()
+}
+"""The same as numbers of the label map."""
