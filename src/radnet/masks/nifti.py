@@ -1,8 +1,8 @@
 """Read NIfTI files in our conventions.
 
-NIfTI counts voxels along its own axes and measures in RAS (x to the right, y to the front); everything here is
-LPS, and arrays are (slice, row, column) of an axial stack as `radnet.geometry` has it: slices to the head, rows
-to the back, columns to the left. Only whole axes are turned and mirrored, voxels are never interpolated.
+NIfTI counts voxels along its own axes and measures in RAS (x to the right, y to the front); everything here
+is LPS, and arrays are (slice, row, column) of an axial stack as `radnet.geometry` has it: slices to the head,
+rows to the back, columns to the left. Axes are turned and mirrored as a whole, nothing is interpolated.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def read_nifti(path: Path | str) -> NiftiVolume:
         affine = _checked_affine(image, path)
         values = np.asanyarray(image.dataobj)
     except (ImageFileError, OSError, EOFError, ValueError) as error:
-        raise MaskError(f"{path} cannot be read as NIfTI ({type(error).__name__}); export it again") from error
+        raise MaskError(
+            f"{path} cannot be read as NIfTI ({type(error).__name__}); export it again"
+        ) from error
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
     if values.ndim != 3 or min(values.shape) < 1:
@@ -93,7 +95,9 @@ def _checked_affine(image: Any, path: Path) -> NDArray[np.float64]:
     if not (np.isfinite(zooms).all() and (np.abs(zooms) > LEAST_SPACING_MM).all()):
         raise MaskError(f"{path} does not say how far its voxels are apart (pixdim); write it with a spacing")
     if header["sform_code"] == 0 and header["qform_code"] == 0:
-        raise MaskError(f"{path} has neither sform nor qform, so left and right are unknown; write one of them")
+        raise MaskError(
+            f"{path} has neither sform nor qform, so left and right are unknown; write one of them"
+        )
     affine = np.asarray(image.affine, float)
     if not np.isfinite(affine).all():
         raise MaskError(f"{path} has an affine with numbers that are not finite; write it again")

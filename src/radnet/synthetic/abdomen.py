@@ -34,8 +34,7 @@ def paint_upper_abdomen(canvas: Canvas, frame: Frame, rng: np.random.Generator) 
     size = frame.build.organ("pancreas").size
     path = [frame.outward(point) for point in frame.organ("pancreas", *pancreas)]
     knobs = [
-        Ellipsoid(point, (radius * size,) * 3)
-        for point, radius in _along(path, [17, 15, 12, 12, 9.5], 5)
+        Ellipsoid(point, (radius * size,) * 3) for point, radius in _along(path, [17, 15, 12, 12, 9.5], 5)
     ]
     canvas.paint(knobs, "pancreas", ("inner_fat",), rough=0.28)
 
@@ -88,12 +87,8 @@ def _liver(canvas: Canvas, frame: Frame) -> None:
     bladder = frame.build.organ("gallbladder").size
     neck = frame.organ("gallbladder", (-40, -14, 326), (-48, -40, 306), (-56, -62, 288))
     bulb = tube([frame.outward(point) for point in neck], [5 * bladder, 12 * bladder, 14 * bladder])
-    canvas.paint([_thicker(piece, 1.8) for piece in bulb], "bowel_wall", ("inner_fat", "liver"))
+    canvas.paint([piece.shrunk(-1.8) for piece in bulb], "bowel_wall", ("inner_fat", "liver"))
     canvas.paint(bulb, "gallbladder", ("inner_fat", "liver", "bowel_wall"))
-
-
-def _thicker(piece, mm):
-    return piece.shrunk(-mm)
 
 
 def _spleen(canvas: Canvas, frame: Frame) -> None:
@@ -138,14 +133,21 @@ def _kidney(canvas: Canvas, frame: Frame, rng: np.random.Generator, side: int) -
         canvas.paint(pyramid, "kidney_medulla", ("kidney_cortex",), rough=0.1)
     inward = (x - side * 9 * size, y - 6, z)
     canvas.paint(Ellipsoid(inward, (17 * size, 9 * size, 25 * size), turn=turn), "inner_fat", _KIDNEY)
-    canvas.paint(Ellipsoid((x - side * 8, y - 5, z), (11, 5.5, 12), turn=turn), "renal_pelvis", ("inner_fat",))
+    canvas.paint(
+        Ellipsoid((x - side * 8, y - 5, z), (11, 5.5, 12), turn=turn), "renal_pelvis", ("inner_fat",)
+    )
     for lift in (-14, 13):
         branch = tube([(x - side * 20, y - 9, z), (x + side * 2, y - 3, z + lift)], [4.5, 2.5])
         canvas.paint(branch, "vein", ("inner_fat", "renal_pelvis"))
     aim = (-22.0, 10.0) if side < 0 else (8.0, 4.0)
     vein: list[Point] = [(x - side * 18, y - 10, z), (side * 30, y - 26, z + 8), (aim[0], aim[1], z + 12)]
     canvas.paint(tube(vein, [5, 5, 5.5]), "vein", _SOFT)
-    ureter = [(x - side * 14, y - 6, z - 10), (side * 40, 14, 240), (side * 38, 10, 180), (side * 30, 22, 100)]
+    ureter = [
+        (x - side * 14, y - 6, z - 10),
+        (side * 40, 14, 240),
+        (side * 38, 10, 180),
+        (side * 30, 22, 100),
+    ]
     canvas.paint(tube(ureter, [4, 2, 2, 2]), "renal_pelvis", ("inner_fat",))
 
 
@@ -176,7 +178,11 @@ def _great_vessels(canvas: Canvas, frame: Frame) -> None:
     mesenteric = [(-14, -8, 324), (-10, -22, 290), (-12, -28, 240), (-18, -30, 190)]
     canvas.paint(tube([frame.outward(p) for p in mesenteric], [6, 5.5, 4, 2.5]), "portal_vein", _SOFT)
     root = frame.spine_y(335) - 36
-    canvas.paint(tube([(8, root, 338), (6, root - 18, 330), (2, -24, 270), (0, -28, 200)], [4, 4, 3.4, 2]), "artery", _SOFT)
+    canvas.paint(
+        tube([(8, root, 338), (6, root - 18, 330), (2, -24, 270), (0, -28, 200)], [4, 4, 3.4, 2]),
+        "artery",
+        _SOFT,
+    )
     canvas.paint(tube([(9, root, 352), (8, root - 18, 354), (-22, -6, 348)], [4, 3.6, 2.6]), "artery", _SOFT)
     canvas.paint(tube([(8, root - 18, 354), (40, 10, 352), (76, 30, 360)], [3.6, 3, 2.6]), "artery", _SOFT)
     for side in (-1, 1):
@@ -209,8 +215,6 @@ def _liver_vessels(canvas: Canvas, rng: np.random.Generator) -> None:
     for way in ((-0.85, 0.4, -0.15), (-0.4, -0.8, -0.2), (0.5, -0.8, -0.1)):
         branches = grow((-24, 4, 394), way, 5.0, 40.0, 3, rng, thinnest=0.9)
         canvas.paint(branches, "liver_vessel", ("liver",))
-
-
 
 
 _SOFT: Final = ("inner_fat", "muscle", "diaphragm")

@@ -18,13 +18,27 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radnet.synthetic import abdomen, brain, chest, gut, head, neck, outline, pathology, pelvis, skeleton, spine
+from radnet.synthetic import (
+    abdomen,
+    brain,
+    chest,
+    gut,
+    head,
+    neck,
+    outline,
+    pathology,
+    pelvis,
+    skeleton,
+    spine,
+)
 from radnet.synthetic.build import Build, Finding, Sex, draw_build
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.regions import Box, find_boxes
 from radnet.synthetic.shapes import Canvas, Point
 from radnet.synthetic.stature import Stature
 from radnet.synthetic.structures import NUMBER, OLD_MARROW, REGION_NUMBERS, TISSUE_OF
+
+__all__ = ["STEP_MM", "Body", "Box", "Sex", "make_body"]
 
 STEP_MM: Final = 2.0
 """Voxel of a body unless asked otherwise."""
@@ -113,9 +127,7 @@ def make_body(
 def _tissues(build: Build) -> tuple[str, ...]:
     """Return the tissue of each structure number; bones lose their trabeculae in the old, in women earlier."""
     old = build.age_years > (BRITTLE_YEARS - 8 * (build.sex == "F"))
-    return tuple(
-        "old_marrow" if old and name in OLD_MARROW else tissue for name, tissue in TISSUE_OF.items()
-    )
+    return tuple("old_marrow" if old and name in OLD_MARROW else tissue for name, tissue in TISSUE_OF.items())
 
 
 def _canvas(frame: Frame, step_mm: float) -> Canvas:
@@ -129,7 +141,11 @@ def _canvas(frame: Frame, step_mm: float) -> Canvas:
     back = max(y1, 150.0 + 1.6 * fat) + 12
     size = frame.stature
     low = np.array([-half, front, 0]) * size.scale[0] + (0, 0, size.world((0, 0, LOW_MM))[2])
-    high = np.array([half, back, 0]) * size.scale[0] + (0, 0, size.world((0, 0, HIGH_MM[frame.build.arms]))[2])
+    high = np.array([half, back, 0]) * size.scale[0] + (
+        0,
+        0,
+        size.world((0, 0, HIGH_MM[frame.build.arms]))[2],
+    )
     low = np.floor(low / step_mm) * step_mm
     counts = np.ceil((high - low) / step_mm / BLOCK).astype(int) * BLOCK
     x, y, z = (int(count) for count in counts)

@@ -1,7 +1,7 @@
 """Paint the brain: folded cortex, white matter, deep nuclei, ventricles, cerebellum and stem.
 
-A sulcus lies where a smooth random field crosses zero. The field is read at points drawn out along the radius,
-so that sulci stand upright on the surface; half of it is mirrored, as the two hemispheres are.
+A sulcus lies where a smooth random field crosses zero. The field is read at points drawn out along the
+radius, so that sulci stand upright on the surface; half of it is mirrored, as the two hemispheres are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from radnet.synthetic.shapes import Canvas, Ellipsoid, Mask, Point, tube
 from radnet.synthetic.structures import NUMBER
 
 CEREBRUM: Final = Ellipsoid((0, 7, 804), (69, 87, 69))
-TEMPORAL: Final = tuple(Ellipsoid((side * 41, -8, 772), (24, 43, 26), turn=(8, 0, side * 8)) for side in (-1, 1))
+TEMPORAL: Final = tuple(
+    Ellipsoid((side * 41, -8, 772), (24, 43, 26), turn=(8, 0, side * 8)) for side in (-1, 1)
+)
 CEREBELLUM: Final = tuple(Ellipsoid((side * 25, 51, 763), (30, 31, 23)) for side in (-1, 1))
 POSTERIOR_FOSSA: Final = Ellipsoid((0, 44, 763), (57, 44, 25))
 FRONT_FLOOR_MM: Final = 782.0
@@ -87,8 +89,10 @@ def _distance_to_sulcus(x: Real, y: Real, z: Real, step_mm: float, rng: np.rando
     mirrored, own, bent = (Lattice(cell, rng) for cell in (GYRUS_MM, GYRUS_MM, 26.0))
     cx, cy, cz = CEREBRUM.centre
     out = np.sqrt(CEREBRUM.radius2(x, y, z))
-    stretch = 1 / (np.float32(0.22) + np.float32(0.78) * out)
-    px, py, pz = ((axis - np.float32(at)) * stretch for axis, at in ((x, cx), (y, cy), (z, cz)))
+    stretch: Real = np.float32(1) / (np.float32(0.22) + np.float32(0.78) * out)
+    px: Real = (x - np.float32(cx)) * stretch
+    py: Real = (y - np.float32(cy)) * stretch
+    pz: Real = (z - np.float32(cz)) * stretch
     sway = bent.at(px, py, pz) * np.float32(9)
     field = mirrored.at(np.abs(px) + sway, py + sway, pz - sway)
     field += np.float32(0.55) * own.at(px + sway, py, pz + sway)
@@ -156,9 +160,8 @@ def _ventricles(canvas: Canvas, frame: Frame) -> None:
     canvas.paint(Ellipsoid((0, 9, 797), (1.6 + 1.6 * wide, 15, 10)), "ventricle", only)
     canvas.paint(Ellipsoid((0, 33, 764), (7 * wide + 2, 5, 11)), "ventricle", only)
     canvas.paint(tube([(0, 22, 792), (0, 30, 774)], 1.4), "ventricle", only)
-    for place, radii in (((0, -4, 777), (12, 10, 5)), ((0, 33, 787), (9, 5, 6))):
-        cistern = Ellipsoid((float(place[0]), float(place[1]), float(place[2])), radii)
-        canvas.paint(cistern, "brain_csf", ("white_matter", "grey_matter"))
+    cisterns = [Ellipsoid((0, -4, 777), (12, 10, 5)), Ellipsoid((0, 33, 787), (9, 5, 6))]
+    canvas.paint(cisterns, "brain_csf", ("white_matter", "grey_matter"))
 
 
 def _sinuses(canvas: Canvas) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from radnet.synthetic.frame import SPINE_Y, Frame
 from radnet.synthetic.noise import Real
-from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Point, tube
+from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Mask, Point, tube
 from radnet.synthetic.structures import NUMBER, VERTEBRAE
 from radnet.synthetic.trees import grow
 
@@ -56,7 +56,9 @@ def paint_cavities(canvas: Canvas, frame: Frame) -> None:
     lung = cavity & ~_mediastinum(frame, x, y, z)
     canvas.labels[window][lung] = NUMBER["lung"]
     back = y > np.interp(z.mean(axis=(1, 2), keepdims=True), *np.array(SPINE_Y).T) + 13
-    canvas.labels[window][(canvas.labels[window] == NUMBER["inner_fat"]) & back & (z > 340)] = NUMBER["muscle"]
+    canvas.labels[window][(canvas.labels[window] == NUMBER["inner_fat"]) & back & (z > 340)] = NUMBER[
+        "muscle"
+    ]
     for shrink, name in ((0.0, "diaphragm"), (3.0, "inner_fat")):
         for dome in domes(frame):
             upper = Cut(dome.shrunk(shrink), (0, 0, DOME_BASE_MM - 24), (0, 0, 1))
@@ -67,7 +69,7 @@ def paint_cavities(canvas: Canvas, frame: Frame) -> None:
         canvas.paint(crus, "diaphragm", ("inner_fat",))
 
 
-def _mediastinum(frame: Frame, x: Real, y: Real, z: Real) -> np.ndarray:
+def _mediastinum(frame: Frame, x: Real, y: Real, z: Real) -> Mask:
     """Say what lies between the lungs: a slab, narrow in front, wider around heart and great vessels."""
     height = z.mean(axis=(1, 2), keepdims=True)
     knots = (330, 380, 430, 470, 500, 540, 575, 620)
@@ -164,7 +166,15 @@ def paint_chest(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:
     _paint_heart(canvas, frame)
     _great_vessels(canvas, frame)
     _airways(canvas, rng)
-    gullet = [(1, 8, 636), (2, 20, 590), (5, 32, 530), (4, 36, 480), (12, 24, 420), (24, 8, 388), (34, -2, 372)]
+    gullet = [
+        (1, 8, 636),
+        (2, 20, 590),
+        (5, 32, 530),
+        (4, 36, 480),
+        (12, 24, 420),
+        (24, 8, 388),
+        (34, -2, 372),
+    ]
     points: list[Point] = [(float(x), float(y), float(z)) for x, y, z in gullet]
     canvas.paint(tube(points, [6, 6.5, 6.5, 6.5, 7, 7.5, 8]), "oesophagus", _CHEST_SOFT)
 
@@ -190,7 +200,11 @@ def _paint_heart(canvas: Canvas, frame: Frame) -> None:
     canvas.paint(tube([heart.at(-18, -26, 22), heart.at(-24, -20, -18)], 2.2), "artery")
     # muscles that stand into the chamber
     for x, y in ((18, -8), (22, 14)):
-        canvas.paint(tube([heart.at(30, y * 0.8, -14), heart.at(x, y * 0.5, -4)], [4.5, 3]), "heart", ("left_ventricle",))
+        canvas.paint(
+            tube([heart.at(30, y * 0.8, -14), heart.at(x, y * 0.5, -4)], [4.5, 3]),
+            "heart",
+            ("left_ventricle",),
+        )
 
 
 def _great_vessels(canvas: Canvas, frame: Frame) -> None:
@@ -211,9 +225,15 @@ def _great_vessels(canvas: Canvas, frame: Frame) -> None:
     canvas.paint(tube(aorta, [r * size for r in (15, 16, 15, 14, 13, 12.5, 12, 11.5, 11)]), "aorta")
     trunk: list[Point] = [(hx + 8, hy - 44, hz + 460), (hx + 16, hy - 34, 490), (6, -8, 500), (-34, 6, 494)]
     canvas.paint(tube(trunk, [12, 14, 11, 9]), "pulmonary_artery")
-    canvas.paint(tube([(hx + 16, hy - 32, 492), (34, 10, 503), (44, 20, 490)], [13, 11, 8]), "pulmonary_artery")
-    canvas.paint(tube([(-20, -26, 566), (-24, -24, 520), (hx - 26, hy - 24, hz + 452)], [8, 9, 10]), "vena_cava")
-    canvas.paint(tube([(hx - 26, hy - 14, hz + 420), (-24, 2, 400), (-23, 10, 380)], [12, 12.5, 12.5]), "vena_cava")
+    canvas.paint(
+        tube([(hx + 16, hy - 32, 492), (34, 10, 503), (44, 20, 490)], [13, 11, 8]), "pulmonary_artery"
+    )
+    canvas.paint(
+        tube([(-20, -26, 566), (-24, -24, 520), (hx - 26, hy - 24, hz + 452)], [8, 9, 10]), "vena_cava"
+    )
+    canvas.paint(
+        tube([(hx - 26, hy - 14, hz + 420), (-24, 2, 400), (-23, 10, 380)], [12, 12.5, 12.5]), "vena_cava"
+    )
     canvas.paint(tube([(50, -40, 572), (10, -42, 556), (-20, -26, 562)], [6.5, 6.5, 7]), "vein")
     canvas.paint(tube([(-50, -38, 574), (-20, -26, 560)], [6.5, 7.5]), "vein")
     canvas.paint(tube([(-10, -24, 534), (-18, -20, 566), (-24, -8, 590)], [7, 6, 4.5]), "artery")
@@ -223,7 +243,9 @@ def _great_vessels(canvas: Canvas, frame: Frame) -> None:
     for side in (-1, 1):
         for drop in (0, 24):
             start: Point = (hx + side * 18 - 6, hy + 2, hz + 454 - drop / 2)
-            vein = tube([start, (side * 34, 10 + drop / 3, 470 - drop), (side * 56, 16, 462 - drop)], [7, 6, 4])
+            vein = tube(
+                [start, (side * 34, 10 + drop / 3, 470 - drop), (side * 56, 16, 462 - drop)], [7, 6, 4]
+            )
             canvas.paint(vein, "left_atrium", _CHEST_SOFT)
     azygos = tube([(-6, frame.spine_y(z) - 20, z) for z in (520, 460, 400)], 3.2)
     canvas.paint(azygos, "vein", _CHEST_SOFT)
@@ -239,7 +261,7 @@ def _airways(canvas: Canvas, rng: np.random.Generator) -> None:
         canvas.paint(tube(main, [9, 8, 6]), "airway_wall", _CHEST_SOFT)
         canvas.paint(tube(main, [7.5, 6.2, 4.5]), "airway")
         branches = grow(main[-1], (side * 0.7, 0.2, -0.5), 4.0, 40.0, 4, rng, thinnest=1.6)
-        canvas.paint([branch for branch in branches], "airway_wall", ("lung",))
+        canvas.paint(branches, "airway_wall", ("lung",))
         canvas.paint([branch.shrunk(1.1) for branch in branches if branch.radii[1] > 1.8], "airway")
 
 

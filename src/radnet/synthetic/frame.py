@@ -133,7 +133,7 @@ class Frame:
         lean_kg = self.build.weight_kg * (1 - self.build.fat_percent / 100)
         expected_kg = 57.0 * (self.build.height_mm / 1750) ** 2
         age = 1 - 0.003 * max(self.build.age_years - 45, 0)
-        return min(max((lean_kg / expected_kg) ** 0.6 * age, 0.72), 1.25)
+        return float(min(max((lean_kg / expected_kg) ** 0.6 * age, 0.72), 1.25))
 
     @cached_property
     def atrophy(self) -> float:
@@ -240,4 +240,4 @@ def _soft(heights: Real, knots: list[int], values: NDArray[np.float64]) -> Real:
     """Interpolate with rounded corners; rounded to 1/64 mm, so that no library's last bit matters."""
     offsets = np.arange(-24, 25, 4)
     mean = np.mean([np.interp(heights + offset, knots, values) for offset in offsets], axis=0)
-    return (np.rint(mean * 64) / 64).astype(np.float32)
+    return np.asarray(np.rint(mean * 64) / 64, np.float32)

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radnet.synthetic.frame import Frame
-from radnet.synthetic.shapes import Canvas, Capsule, Ellipsoid, Point, tube
+from radnet.synthetic.shapes import Canvas, Ellipsoid, Point, tube
 from radnet.synthetic.structures import NUMBER
 
 COLON: Final[tuple[Point, ...]] = (
@@ -36,7 +37,13 @@ def paint_stomach(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> Non
     """Paint the stomach and the duodenum."""
     size = frame.build.organ("stomach").size
     path = frame.organ(
-        "stomach", (54, 18, 398), (66, -8, 374), (62, -40, 344), (36, -60, 314), (4, -56, 302), (-24, -40, 306)
+        "stomach",
+        (54, 18, 398),
+        (66, -8, 374),
+        (62, -40, 344),
+        (36, -60, 314),
+        (4, -56, 302),
+        (-24, -40, 306),
     )
     path = [frame.outward(point) for point in path]
     radii = [26 * size, 33 * size, 30 * size, 22 * size, 15, 10]
@@ -51,7 +58,14 @@ def paint_stomach(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> Non
         _, y, _ = canvas.coordinates(window)
         region = canvas.labels[window]
         region[(region == NUMBER["stomach_content"]) & (y < surface)] = NUMBER["stomach_gas"]
-    duodenum: list[Point] = [(-26, -40, 306), (-48, -20, 308), (-50, 0, 280), (-34, 6, 258), (14, -8, 264), (36, -30, 290)]
+    duodenum: list[Point] = [
+        (-26, -40, 306),
+        (-48, -20, 308),
+        (-50, 0, 280),
+        (-34, 6, 258),
+        (14, -8, 264),
+        (36, -30, 290),
+    ]
     _loop(canvas, rng, [frame.outward(point) for point in duodenum], 11.5, gas=0.25)
 
 
@@ -81,7 +95,7 @@ def _wander(path: Sequence[Point], rng: np.random.Generator) -> list[Point]:
     return moved
 
 
-def _even(path: Sequence[Point], step_mm: float) -> np.ndarray:
+def _even(path: Sequence[Point], step_mm: float) -> NDArray[np.float64]:
     """Return points at even distances along a path, (n, 3)."""
     points = np.array(path)
     at = np.concatenate([[0.0], np.cumsum(np.sqrt(np.square(np.diff(points, axis=0)).sum(1)))])
@@ -89,13 +103,17 @@ def _even(path: Sequence[Point], step_mm: float) -> np.ndarray:
     return np.stack([np.interp(places, at, row) for row in points.T], axis=1)
 
 
-def _colon(canvas: Canvas, rng: np.random.Generator, path: Sequence[Point], radius: float, stool: float) -> None:
+def _colon(
+    canvas: Canvas, rng: np.random.Generator, path: Sequence[Point], radius: float, stool: float
+) -> None:
     """Paint the pouches one after the other, walls before contents, so that each opens into the next."""
     places = _even(path, HAUSTRUM_MM)
     share = np.linspace(0, 1, len(places))
     wide = radius * np.interp(share, [0, 0.15, 0.5, 0.75, 1], [1.35, 1.1, 1.0, 0.85, 0.75])
     wide = wide * rng.uniform(0.75, 1.15, len(places))
-    pouches = [Ellipsoid(_point(p), (r, r, max(r, HAUSTRUM_MM * 0.72))) for p, r in zip(places, wide, strict=True)]
+    pouches = [
+        Ellipsoid(_point(p), (r, r, max(r, HAUSTRUM_MM * 0.72))) for p, r in zip(places, wide, strict=True)
+    ]
     canvas.paint(pouches, "colon_wall", _SOFT, rough=0.1)
     for pouch in pouches:
         # further down the stool is firmer and more of it
@@ -136,7 +154,11 @@ def _small_bowel(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None
 
 def _loop(canvas: Canvas, rng: np.random.Generator, path: Sequence[Point], radius: float, gas: float) -> None:
     """Paint a tube of small bowel piece by piece, each collapsed or filled with content or gas."""
-    swing = np.interp(np.arange(len(path)), np.arange(0, len(path) + 8, 8), rng.uniform(0.65, 1.15, len(path) // 8 + 2)[: len(np.arange(0, len(path) + 8, 8))])
+    swing = np.interp(
+        np.arange(len(path)),
+        np.arange(0, len(path) + 8, 8),
+        rng.uniform(0.65, 1.15, len(path) // 8 + 2)[: len(np.arange(0, len(path) + 8, 8))],
+    )
     for piece in tube(path, [radius * float(share) for share in swing]):
         canvas.paint(piece, "bowel_wall", _SOFT)
         wall = 2.2 if piece.radii[0] > 0.78 * radius else 4.5
@@ -147,7 +169,7 @@ def _loop(canvas: Canvas, rng: np.random.Generator, path: Sequence[Point], radiu
             canvas.paint(bubble, "bowel_gas", ("bowel_content",), rough=0.15)
 
 
-def _point(values: np.ndarray) -> Point:
+def _point(values: NDArray[np.float64]) -> Point:
     return float(values[0]), float(values[1]), float(values[2])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from radnet.synthetic.brain import CEREBRUM, POSTERIOR_FOSSA, TEMPORAL, front_floor
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.noise import Real
-from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Loft, Mask, Point, Shape, tube
+from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Loft, Mask, Point, tube
 from radnet.synthetic.skeleton import plate
 from radnet.synthetic.structures import NUMBER
 
@@ -113,7 +113,14 @@ def _base(canvas: Canvas) -> None:
         cells = (mastoid.shrunk(2.5).radius2(x, y, z) < 1) & (canvas.grain(window, 3) > 0.05)
         canvas.labels[window][cells] = NUMBER["sinus"]
         canvas.paint(tube([(side * 48, 16, 757), (side * 78, 16, 757)], 3.2), "sinus")
-        pterygoid = list(plate([(side * 15, -16, 756), (side * 17, -14, 722)], [(side * 18, -30, 756), (side * 18, -26, 722)], 3, 1.6))
+        pterygoid = list(
+            plate(
+                [(side * 15, -16, 756), (side * 17, -14, 722)],
+                [(side * 18, -30, 756), (side * 18, -26, 722)],
+                3,
+                1.6,
+            )
+        )
         canvas.paint(pterygoid, "skull")
 
 
@@ -157,17 +164,25 @@ def _soft_parts(canvas: Canvas, frame: Frame) -> None:
         canvas.paint(temporal, "chewing_muscle", ("muscle", "fat"))
         inner = tube([(side * 26, -22, 744), (side * 42, -12, 696)], [8, 7])
         canvas.paint(inner, "chewing_muscle", ("muscle", "fat"))
-        canvas.paint(Ellipsoid((side * 55, 8, 718), (11, 17, 24)), "salivary_gland", ("muscle", "fat"), rough=0.1)
-        canvas.paint(Ellipsoid((side * 29, -40, 668), (9, 15, 11)), "salivary_gland", ("muscle", "fat"), rough=0.1)
+        canvas.paint(
+            Ellipsoid((side * 55, 8, 718), (11, 17, 24)), "salivary_gland", ("muscle", "fat"), rough=0.1
+        )
+        canvas.paint(
+            Ellipsoid((side * 29, -40, 668), (9, 15, 11)), "salivary_gland", ("muscle", "fat"), rough=0.1
+        )
     canvas.paint(Ellipsoid((0, -46, 693), (23, 33, 20)), "tongue", ("muscle", "fat"))
     canvas.paint(Ellipsoid((0, -48, 672), (18, 28, 7)), "muscle", ("fat",))
-    canvas.paint(plate([(0, -70, 690), (0, -30, 690)], [(0, -66, 704), (0, -34, 704)], 4, 0.8), "fat", ("tongue",))
+    canvas.paint(
+        plate([(0, -70, 690), (0, -30, 690)], [(0, -66, 704), (0, -34, 704)], 4, 0.8), "fat", ("tongue",)
+    )
 
 
 def _cheeks(canvas: Canvas) -> None:
     """Paint cheekbones and the cavities of the upper jaw."""
     for side in (-1, 1):
-        canvas.paint(tube([(side * 48, -64, 750), (side * 66, -34, 750), (side * 69, -6, 754)], [6, 4, 4]), "skull")
+        canvas.paint(
+            tube([(side * 48, -64, 750), (side * 66, -34, 750), (side * 69, -6, 754)], [6, 4, 4]), "skull"
+        )
         antrum = Ellipsoid((side * 28, -50, 737), (15, 20, 18), boxy=True, turn=(0, 0, side * 10))
         canvas.paint(antrum, "skull")
         canvas.paint(antrum.shrunk(2), "mucosa", ("skull",))
@@ -176,10 +191,23 @@ def _cheeks(canvas: Canvas) -> None:
 
 def _nose(canvas: Canvas) -> None:
     """Paint nasal cavity, septum, turbinates, ethmoid and frontal sinuses, palate."""
-    canvas.paint(plate([(-22, -70, 721), (0, -78, 721), (22, -70, 721)], [(-18, -26, 721), (0, -26, 721), (18, -26, 721)], 4, 2.2), "skull")
+    canvas.paint(
+        plate(
+            [(-22, -70, 721), (0, -78, 721), (22, -70, 721)],
+            [(-18, -26, 721), (0, -26, 721), (18, -26, 721)],
+            4,
+            2.2,
+        ),
+        "skull",
+    )
     for side in (-1, 1):
         canvas.paint(Ellipsoid((side * 6.5, -52, 740), (8.5, 38, 20), boxy=True), "mucosa", _FACE_SOFT)
-        canvas.paint(Ellipsoid((side * 5.5, -52, 740), (4.5, 36, 18), boxy=True), "nasal_cavity", ("mucosa",), rough=0.2)
+        canvas.paint(
+            Ellipsoid((side * 5.5, -52, 740), (4.5, 36, 18), boxy=True),
+            "nasal_cavity",
+            ("mucosa",),
+            rough=0.2,
+        )
         canvas.paint(tube([(side * 6, -84, 734), (side * 6, -108, 737)], [5, 4]), "nasal_cavity", _FACE_SOFT)
         canvas.paint(Ellipsoid((side * 9, -48, 731), (3.8, 25, 7.5)), "mucosa", ("nasal_cavity",))
         canvas.paint(Ellipsoid((side * 9, -46, 747), (3.4, 21, 6.5)), "mucosa", ("nasal_cavity",))
@@ -193,7 +221,11 @@ def _nose(canvas: Canvas) -> None:
         frontal = Ellipsoid((side * 12, -82, 794), (13, 6, 13), turn=(-14, 0, side * 12))
         canvas.paint(frontal.shrunk(-2.5), "skull")
         canvas.paint(frontal, "sinus", ("skull", "skull_marrow"), rough=0.15)
-    canvas.paint(plate([(0, -82, 748), (0, -26, 748)], [(0, -78, 724), (0, -26, 724)], 3, 1.2), "mucosa", ("nasal_cavity",))
+    canvas.paint(
+        plate([(0, -82, 748), (0, -26, 748)], [(0, -78, 724), (0, -26, 724)], 3, 1.2),
+        "mucosa",
+        ("nasal_cavity",),
+    )
 
 
 def _orbits(canvas: Canvas) -> None:

@@ -97,10 +97,7 @@ def load_table(table: str | Path) -> MapTable:
         BodyError: If it is not there, is not TOML, or holds an unknown key, tissue or region.
     """
     try:
-        if str(table) in SHIPPED:
-            text = _shipped(str(table))
-        else:
-            text = Path(table).read_text("utf-8")
+        text = _shipped(str(table)) if str(table) in SHIPPED else Path(table).read_text("utf-8")
         read = MapTable.model_validate(tomllib.loads(text))
     except OSError:
         names = ", ".join(SHIPPED)
@@ -184,7 +181,9 @@ def _structures(
         numbers.update(dict.fromkeys(row.numbers, place[name]))
     if len(place) > MOST_STRUCTURES - 1:
         own = MOST_STRUCTURES - 1 - len(NUMBER)
-        raise BodyError(f"table '{table.name}' names {len(place) - len(NUMBER)} structures of its own; at most {own}")
+        raise BodyError(
+            f"table '{table.name}' names {len(place) - len(NUMBER)} structures of its own; at most {own}"
+        )
     return numbers, tissue_of, {region: tuple(found) for region, found in regions.items()}
 
 
@@ -192,9 +191,7 @@ def _regions_of(structure: str) -> list[str]:
     return [region for region, names in REGION_STRUCTURES.items() if structure in names]
 
 
-def _translated(
-    volume: NiftiVolume, numbers: Mapping[int, int], table: MapTable
-) -> NDArray[np.uint8]:
+def _translated(volume: NiftiVolume, numbers: Mapping[int, int], table: MapTable) -> NDArray[np.uint8]:
     """Turn the file's numbers into ours, (z, y, x)."""
     found, inverse = np.unique(volume.values, return_inverse=True)
     if not np.isfinite(found).all() or (found != np.rint(found)).any():

@@ -15,7 +15,9 @@ def paint_neck(canvas: Canvas, frame: Frame) -> None:
     """Paint the neck's spaces and what runs through them."""
     for side in (-1, 1):
         _side(canvas, frame, side)
-    canvas.paint(plate([(0, 60, 738), (0, 50, 650)], [(0, 82, 738), (0, 70, 650)], 4, 1.4), "tendon", ("muscle", "fat"))
+    canvas.paint(
+        plate([(0, 60, 738), (0, 50, 650)], [(0, 82, 738), (0, 70, 650)], 4, 1.4), "tendon", ("muscle", "fat")
+    )
     _throat(canvas)
     _larynx(canvas)
     size = frame.build.organ("thyroid").size
@@ -28,11 +30,22 @@ def paint_neck(canvas: Canvas, frame: Frame) -> None:
 def _side(canvas: Canvas, frame: Frame, side: int) -> None:
     """Paint fat, muscles and great vessels of one side of the neck."""
     plump = 0.8 + 0.25 * frame.belly
-    space = tube([(side * 30, -6, 726), (side * 33, -8, 670), (side * 30, -8, 610)], [11 * plump, 14 * plump, 15 * plump])
+    space = tube(
+        [(side * 30, -6, 726), (side * 33, -8, 670), (side * 30, -8, 610)],
+        [11 * plump, 14 * plump, 15 * plump],
+    )
     canvas.paint(space, "fat", ("muscle",))
-    back = tube([(side * 44, 26, 700), (side * 48, 24, 650), (side * 60, 20, 612)], [8 * plump, 11 * plump, 16 * plump])
+    back = tube(
+        [(side * 44, 26, 700), (side * 48, 24, 650), (side * 60, 20, 612)],
+        [8 * plump, 11 * plump, 16 * plump],
+    )
     canvas.paint(back, "fat", ("muscle",))
-    strap: list[Point] = [(side * 58, 30, 738), (side * 50, 0, 690), (side * 36, -26, 640), (side * 14, -50, 574)]
+    strap: list[Point] = [
+        (side * 58, 30, 738),
+        (side * 50, 0, 690),
+        (side * 36, -26, 640),
+        (side * 14, -50, 574),
+    ]
     for shift in (-4.0, 4.0):
         path = [(x, y + shift, z) for x, y, z in strap]
         canvas.paint(tube(path, 7 * frame.muscle), "neck_muscle", ("muscle", "fat", "skin", "salivary_gland"))
@@ -40,10 +53,22 @@ def _side(canvas: Canvas, frame: Frame, side: int) -> None:
     canvas.paint(front, "neck_muscle", ("muscle", "fat"))
     scalene = tube([(side * 24, 14, 690), (side * 30, 16, 640), (side * 46, 14, 596)], 9)
     canvas.paint(scalene, "neck_muscle", ("fat",))
-    artery: list[Point] = [(side * 20, -6, 742), (side * 24, -6, 690), (side * 23, -6, 650), (side * 20, -2, 590)]
+    artery: list[Point] = [
+        (side * 20, -6, 742),
+        (side * 24, -6, 690),
+        (side * 23, -6, 650),
+        (side * 20, -2, 590),
+    ]
     canvas.paint(tube(artery, [2.6, 3.6, 3.4, 3.6]), "artery")
-    canvas.paint(tube([(side * 24, -8, 688), (side * 32, -20, 712), (side * 44, -8, 730)], [2.4, 1.8, 1.4]), "artery")
-    vein: list[Point] = [(side * 29, 6, 744), (side * 33, -1, 690), (side * 33, -8, 640), (side * 28, -16, 590)]
+    canvas.paint(
+        tube([(side * 24, -8, 688), (side * 32, -20, 712), (side * 44, -8, 730)], [2.4, 1.8, 1.4]), "artery"
+    )
+    vein: list[Point] = [
+        (side * 29, 6, 744),
+        (side * 33, -1, 690),
+        (side * 33, -8, 640),
+        (side * 28, -16, 590),
+    ]
     right = 1.15 if side < 0 else 0.95
     canvas.paint(tube(vein, [4 * right, 5.5 * right, 6.5 * right, 7 * right]), "vein")
     canvas.paint(tube([(side * 15, 20, 720), (side * 16, 20, 630)], 2), "artery", ("muscle", "fat"))
@@ -73,7 +98,14 @@ def _larynx(canvas: Canvas) -> None:
         canvas.paint(tube(wing, 2.2), "larynx_cartilage")
     canvas.paint(tube([(0, -20, 670), (0, -20, 648)], [12, 12]), "muscle", ("fat", "muscle"))
     canvas.paint(tube([(0, -17, 645), (0, -15, 635)], [14, 13]), "larynx_cartilage", _SOFT)
-    path: list[Point] = [(0, -11, 680), (0, -14, 668), (0, -17, 658), (0, -17, 653), (0, -16, 645), (0, -13, 634)]
+    path: list[Point] = [
+        (0, -11, 680),
+        (0, -14, 668),
+        (0, -17, 658),
+        (0, -17, 653),
+        (0, -16, 645),
+        (0, -13, 634),
+    ]
     canvas.paint(tube(path, [8, 7, 5, 4, 8, 9]), "larynx")
     for side in (-1, 1):
         cord = tube([(side * 3, -24, 655), (side * 5, -11, 655)], 2.8)

@@ -41,8 +41,8 @@ def arm(frame: Frame, side: int) -> Arm:
             (side * (abs(shoulder[0]) - 10), 10.0, 582.0), (side * 222, -12, 835), (side * 130, -34, 1050)
         )
     fat = 0.5 * frame.fat_mm
-    flank = float(frame.skin.profile(np.float32([300.0]))[0, 0]) + fat + 46 * frame.muscle + GAP_MM
-    hip = float(frame.skin.profile(np.float32([60.0]))[0, 0]) + fat + 30 * frame.muscle + GAP_MM
+    flank = frame.skin.at(300.0)[0] + fat + 46 * frame.muscle + GAP_MM
+    hip = frame.skin.at(60.0)[0] + fat + 30 * frame.muscle + GAP_MM
     return Arm(shoulder, (side * max(205, flank), 34, 292), (side * max(212, hip), 8, 45))
 
 
@@ -116,7 +116,7 @@ def paint_breasts(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> Non
     """Paint breasts before a chest: fat, and glandular tissue in strands; they lie flat and outwards."""
     size = frame.build.organ("breast").size * (0.72 + 0.016 * frame.fat_mm)
     glandular = min(max(1.25 - frame.build.age_years / 90, 0.25), 1.0)
-    front = float(frame.skin.profile(np.float32([455.0]))[1, 0])
+    front = frame.skin.at(455.0)[1]
     for side in (-1, 1):
         uneven = rng.uniform(0.93, 1.07)
         high, wide, deep = 62 * size * uneven, 62 * size, 52 * size * uneven

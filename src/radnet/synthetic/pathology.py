@@ -117,7 +117,9 @@ def _hip_prosthesis(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> N
 
 def _dental_filling(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(1, 6))):
-        canvas.paint(_ball(_place(canvas, "tooth", rng), float(rng.uniform(2.6, 4)), rng), "metal", ("tooth", "metal"))
+        canvas.paint(
+            _ball(_place(canvas, "tooth", rng), float(rng.uniform(2.6, 4)), rng), "metal", ("tooth", "metal")
+        )
 
 
 def _spine_screws(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:
@@ -129,7 +131,9 @@ def _spine_screws(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> Non
         for height, segment, deep, wide in places:
             y = frame.spine_y(height)
             head = (side * (wide * 0.75 + 3), y + deep + 26, height + 0.12 * segment)
-            canvas.paint(tube([(side * wide * 0.4, y - deep * 0.4, height + 0.1 * segment), head], [2.6, 3.4]), "metal")
+            canvas.paint(
+                tube([(side * wide * 0.4, y - deep * 0.4, height + 0.1 * segment), head], [2.6, 3.4]), "metal"
+            )
             heads.append(head)
         canvas.paint(tube(heads, 3.2), "metal")
 

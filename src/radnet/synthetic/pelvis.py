@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from radnet.synthetic.frame import Frame
-from radnet.synthetic.shapes import Canvas, Capsule, Ellipsoid, tube
+from radnet.synthetic.shapes import Canvas, Ellipsoid, tube
 
 
 def paint_pelvis(canvas: Canvas, frame: Frame) -> None:
@@ -49,10 +49,18 @@ def _woman(canvas: Canvas, frame: Frame) -> None:
     x, y, z = centre
     only = ("inner_fat", "muscle", "bladder", "bladder_wall", *_GUT)
     body = Ellipsoid((x, y - 6, z), (25 * size, 33 * size, 19 * size), turn=(28, 0, 0))
-    canvas.paint([body, *tube([(x, y + 12, z - 14), (0, 24, 76), (0, 26, 40)], [15 * size, 13, 9])], "uterus", only)
-    canvas.paint(Ellipsoid((x, y - 8, z + 1), (13 * size, 20 * size, 4.0), turn=(28, 0, 0)), "uterine_cavity", ("uterus",))
+    canvas.paint(
+        [body, *tube([(x, y + 12, z - 14), (0, 24, 76), (0, 26, 40)], [15 * size, 13, 9])], "uterus", only
+    )
+    canvas.paint(
+        Ellipsoid((x, y - 8, z + 1), (13 * size, 20 * size, 4.0), turn=(28, 0, 0)),
+        "uterine_cavity",
+        ("uterus",),
+    )
     for side in (-1, 1):
-        ovary = Ellipsoid((side * 42 + x, 18, 118), (13, 10, 16) if frame.build.age_years < 52 else (9, 7, 11))
+        ovary = Ellipsoid(
+            (side * 42 + x, 18, 118), (13, 10, 16) if frame.build.age_years < 52 else (9, 7, 11)
+        )
         canvas.paint(ovary, "ovary", ("inner_fat", "muscle", *_GUT), rough=0.08)
 
 

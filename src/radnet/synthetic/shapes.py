@@ -159,6 +159,11 @@ class Loft:
         smooth = [_smoothed(np.interp(fine, knots[0], row)) for row in knots[1:]]
         return np.array([np.interp(heights, fine, row) for row in smooth]).astype(np.float32)
 
+    def at(self, height: float) -> tuple[float, float, float, float, float]:
+        """Return half width, front, back, widest place and boxiness at one height."""
+        a, front, back, middle, boxy = self.profile(np.array([height], np.float32))[:, 0]
+        return float(a), float(front), float(back), float(middle), float(boxy)
+
     def level(self, x: Real, y: Real, z: Real) -> Real:
         """Return about the squared distance from the middle of the section, 1 on the surface.
 

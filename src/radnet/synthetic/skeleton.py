@@ -7,6 +7,7 @@ from math import cos, radians, sin, sqrt
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.outline import arm
@@ -41,7 +42,7 @@ def paint_chest_wall(canvas: Canvas, frame: Frame) -> None:
 
 def _front(frame: Frame, height: float) -> float:
     """Return y of the front of the chest's inner wall at a height."""
-    return float(frame.chest.profile(np.float32([height]))[1, 0])
+    return frame.chest.at(height)[1]
 
 
 def _rib(canvas: Canvas, frame: Frame, index: int, side: int) -> None:
@@ -75,7 +76,7 @@ def _fall(angle: float) -> float:
 
 def _on_chest(frame: Frame, side: int, degrees: float, height: float) -> Point:
     """Return the place of a rib's middle: so far round the chest, just outside its inner wall."""
-    a, front, back, middle, boxy = (float(v) for v in frame.chest.profile(np.float32([height]))[:, 0])
+    a, front, back, middle, boxy = frame.chest.at(height)
     u, v = sin(radians(degrees)) ** 2, cos(radians(degrees)) ** 2
     mixed = boxy * u * v
     reach = sqrt((1 - sqrt(1 - 4 * mixed)) / (2 * mixed)) if mixed > 1e-6 else 1.0
@@ -85,22 +86,22 @@ def _on_chest(frame: Frame, side: int, degrees: float, height: float) -> Point:
 
 
 def _shoulder(canvas: Canvas, frame: Frame, side: int) -> None:
-    joint = np.array(arm(frame, side).shoulder)
+    joint = arm(frame, side).shoulder
     raised = frame.build.arms == "up"
-    tip = joint + (-side * 10, 4, 30)
+    tip = _moved(joint, -side * 10, 4, 30)
     notch = (side * 16.0, _front(frame, 560) - 10, 560.0)
     middle = (side * 0.55 * abs(joint[0]), -36.0, 578.0 + 8 * raised)
-    _shell(canvas, tube([notch, middle, _point(tip)], [8, 5.5, 6]), "clavicle", 2.2)
-    socket = joint + (-side * 24, 4, -2)
+    _shell(canvas, tube([notch, middle, tip], [8, 5.5, 6]), "clavicle", 2.2)
+    socket = _moved(joint, -side * 24, 4, -2)
     low = (side * (112.0 if raised else 84.0), 92.0, 448.0)
     high = (side * 66.0, 84.0, 566.0)
-    neck = _point(socket + (-side * 8, 6, 0))
+    neck = _moved(socket, -side * 8, 6, 0)
     blade = list(plate([neck, neck], [high, low], 7, 3.2))
     _shell(canvas, blade, "scapula", 2.0)
     root = (side * 72.0, 92.0, 545.0)
-    _shell(canvas, tube([root, _point(tip + (-side * 20, 22, -8)), _point(tip)], [4, 5, 6]), "scapula", 2.0)
-    _shell(canvas, [Ellipsoid(_point(socket), (8, 13, 18))], "scapula", 2.0)
-    canvas.paint(tube([_point(socket + (0, -6, 14)), _point(socket + (side * 6, -26, 12))], 5), "scapula")
+    _shell(canvas, tube([root, _moved(tip, -side * 20, 22, -8), tip], [4, 5, 6]), "scapula", 2.0)
+    _shell(canvas, [Ellipsoid(socket, (8, 13, 18))], "scapula", 2.0)
+    canvas.paint(tube([_moved(socket, 0, -6, 14), _moved(socket, side * 6, -26, 12)], 5), "scapula")
 
 
 def _arm(canvas: Canvas, frame: Frame, side: int) -> None:
@@ -109,7 +110,7 @@ def _arm(canvas: Canvas, frame: Frame, side: int) -> None:
     canvas.paint(Ellipsoid(joints.shoulder, (25, 25, 25)), "cartilage", ("muscle", "fat"))
     head = Ellipsoid(joints.shoulder, (23, 23, 23))
     along = (elbow - shoulder) / np.linalg.norm(elbow - shoulder)
-    points = [shoulder + (side * 3, 0, 0), shoulder + 40 * along, elbow - 40 * along, elbow]
+    points = [shoulder + np.array([side * 3, 0, 0]), shoulder + 40 * along, elbow - 40 * along, elbow]
     shaft = tube([_point(p) for p in points], [16, 11, 10, 15])
     _shell(canvas, [head, *shaft], "humerus", 2.4)
     canvas.paint([piece.shrunk(3.6) for piece in shaft[1:2]], "shaft_marrow", ("humerus_marrow",))
@@ -188,7 +189,11 @@ def _shell(canvas: Canvas, solids: Sequence[Solid], bone: str, cortex_mm: float 
     canvas.paint(inner, f"{bone}_marrow")
 
 
-def _point(values: np.ndarray) -> Point:
+def _moved(at: Point, x: float, y: float, z: float) -> Point:
+    return at[0] + x, at[1] + y, at[2] + z
+
+
+def _point(values: NDArray[np.float64]) -> Point:
     return float(values[0]), float(values[1]), float(values[2])
 
 

@@ -174,9 +174,7 @@ def _sacrum(canvas: Canvas) -> None:
 def _canal(canvas: Canvas, frame: Frame) -> None:
     """Paint fat, fluid and cord from the skull down to the sacrum."""
     path: list[Point] = [(0.0, 24.0, 748.0)]
-    path += [
-        (0.0, frame.spine_y(height) + deep + 8.5, height) for height, _, deep, _ in vertebra_heights()
-    ]
+    path += [(0.0, frame.spine_y(height) + deep + 8.5, height) for height, _, deep, _ in vertebra_heights()]
     path.append((0.0, 72.0, 158.0))
     radii = np.interp([p[2] for p in path], [160, 350, 480, 640, 745], [7.5, 8.5, 7.5, 8.5, 10])
     canvas.paint(tube([(x, y + 1.5, z) for x, y, z in path], [float(r) + 2 for r in radii]), "fat", _BONY)

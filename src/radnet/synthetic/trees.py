@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radnet.synthetic.shapes import Capsule, Point
 
@@ -50,5 +51,5 @@ def grow(
     return pieces
 
 
-def _point(values: np.ndarray) -> Point:
+def _point(values: NDArray[np.float64]) -> Point:
     return float(values[0]), float(values[1]), float(values[2])
