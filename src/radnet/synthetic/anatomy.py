@@ -125,7 +125,7 @@ def make_body(
 
 
 def _tissues(build: Build) -> tuple[str, ...]:
-    """Return the tissue of each structure number; bones lose their trabeculae in the old, in women earlier."""
+    """Return the tissue of each structure number; bones lose trabeculae in the old, in women earlier."""
     old = build.age_years > (BRITTLE_YEARS - 8 * (build.sex == "F"))
     return tuple("old_marrow" if old and name in OLD_MARROW else tissue for name, tissue in TISSUE_OF.items())
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from radnet.synthetic.frame import SPINE_Y, Frame
 from radnet.synthetic.noise import Real
-from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Mask, Point, tube
+from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Mask, Point, Window, tube
 from radnet.synthetic.structures import NUMBER, VERTEBRAE
 from radnet.synthetic.trees import grow
 
@@ -50,15 +50,8 @@ def paint_cavities(canvas: Canvas, frame: Frame) -> None:
     for side in (-1, 1):
         _loin(canvas, frame, side)
     canvas.paint(frame.chest, "inner_fat")
-    window = canvas.window(frame.chest)
-    x, y, z = canvas.coordinates(window)
-    cavity = frame.chest.shrunk(1.5).inside(x, y, z)
-    lung = cavity & ~_mediastinum(frame, x, y, z)
-    canvas.labels[window][lung] = NUMBER["lung"]
-    back = y > np.interp(z.mean(axis=(1, 2), keepdims=True), *np.array(SPINE_Y).T) + 13
-    canvas.labels[window][(canvas.labels[window] == NUMBER["inner_fat"]) & back & (z > 340)] = NUMBER[
-        "muscle"
-    ]
+    for window in canvas.slabs(canvas.window(frame.chest)):
+        _lungs(canvas, frame, window)
     for shrink, name in ((0.0, "diaphragm"), (3.0, "inner_fat")):
         for dome in domes(frame):
             upper = Cut(dome.shrunk(shrink), (0, 0, DOME_BASE_MM - 24), (0, 0, 1))
@@ -67,6 +60,17 @@ def paint_cavities(canvas: Canvas, frame: Frame) -> None:
     for side in (-1, 1):
         crus = tube([(side * 16, 16, 392), (side * 17, 24, 350), (side * 12, 14, 290)], [4.5, 6, 4])
         canvas.paint(crus, "diaphragm", ("inner_fat",))
+
+
+def _lungs(canvas: Canvas, frame: Frame, window: Window) -> None:
+    """Paint lungs and, behind the spine, muscle; the rest of the chest's inside stays fat."""
+    region = canvas.labels[window]
+    x, y, z = canvas.coordinates(window)
+    cavity = frame.chest.shrunk(1.5).inside(x, y, z)
+    lung = cavity & ~_mediastinum(frame, x, y, z)
+    region[lung] = NUMBER["lung"]
+    back = y > np.interp(z.mean(axis=(1, 2), keepdims=True), *np.array(SPINE_Y).T) + 13
+    region[(region == NUMBER["inner_fat"]) & back & (z > 340)] = NUMBER["muscle"]
 
 
 def _mediastinum(frame: Frame, x: Real, y: Real, z: Real) -> Mask:

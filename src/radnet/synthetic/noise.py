@@ -7,6 +7,7 @@ and no exponential is used: their results depend on the library and on the proce
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -18,24 +19,28 @@ LATTICE_SIZE: Final = 32
 """Random values along each side of a `Lattice`, after which it repeats."""
 
 
-def smooth_noise(shape: tuple[int, int, int], cell: float, rng: np.random.Generator) -> Real:
-    """Draw a smooth random field of mean 0 and standard deviation about 0.6 on a grid.
+def noise_planes(shape: tuple[int, int, int], cell: float, rng: np.random.Generator) -> Iterator[Real]:
+    """Yield a smooth random field of mean 0 and standard deviation about 0.6, plane by plane.
 
     Args:
         shape: Of the field, (z, y, x).
         cell: Voxels between two independent values.
         rng: Where the values come from.
+
+    Yields:
+        (y, x) of every z; the array is used again for the next.
     """
     field = rng.standard_normal([int(np.ceil(n / cell)) + 2 for n in shape], np.float32)
-    for axis, n in reversed(list(enumerate(shape))):  # whole planes are copied last, which is fast
-        below, share = _cells(n, cell)
-        weight = share.reshape([-1 if i == axis else 1 for i in range(3)])
+    for axis in (2, 1):
+        below, share = _cells(shape[axis], cell)
         low, high = np.take(field, below, axis), np.take(field, below + 1, axis)
-        high -= low
-        high *= weight
-        field = low
-        field += high
-    return field
+        field = low + (high - low) * (share if axis == 2 else share[:, None])
+    rise = np.diff(field, axis=0)
+    plane = np.empty(shape[1:], np.float32)
+    for at, part in zip(*_cells(shape[0], cell), strict=True):
+        np.multiply(rise[at], part, out=plane)
+        plane += field[at]
+        yield plane
 
 
 def _cells(n: int, cell: float) -> tuple[NDArray[np.intp], Real]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from radnet.synthetic.frame import SKIN_MM, Frame
-from radnet.synthetic.noise import smooth_noise
+from radnet.synthetic.noise import noise_planes
 from radnet.synthetic.shapes import Canvas, Capsule, Ellipsoid, Point, Shape, tube
 from radnet.synthetic.structures import NUMBER
 
@@ -61,14 +61,14 @@ def paint_outline(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> Non
 
 
 def _trunk(canvas: Canvas, frame: Frame) -> None:
-    window = canvas.window(frame.skin)
-    x, y, z = canvas.coordinates(window)
-    region = canvas.labels[window]
-    level = frame.skin.level(x, y, z)
-    region[level < 1] = NUMBER["skin"]
-    depth_mm = frame.skin.profile(z.mean(axis=(1, 2), keepdims=True))[0]
-    region[level < 1 - 2.6 * SKIN_MM / depth_mm] = NUMBER["fat"]
-    region[frame.inner.level(x, y, z) < 1] = NUMBER["muscle"]
+    for window in canvas.slabs(canvas.window(frame.skin)):
+        x, y, z = canvas.coordinates(window)
+        region = canvas.labels[window]
+        level = frame.skin.level(x, y, z)
+        region[level < 1] = NUMBER["skin"]
+        depth_mm = frame.skin.profile(z.mean(axis=(1, 2), keepdims=True))[0]
+        region[level < 1 - 2.6 * SKIN_MM / depth_mm] = NUMBER["fat"]
+        region[frame.inner.level(x, y, z) < 1] = NUMBER["muscle"]
 
 
 def _limbs(frame: Frame, side: int, muscle: float) -> list[tuple[Capsule | Ellipsoid, float]]:
@@ -105,11 +105,12 @@ def _grown(part: Capsule | Ellipsoid, mm: float) -> Shape:
 def _part_muscles(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:
     """Put sheets of fat between the muscles, and streaks into those of the old and the fat."""
     lean = max(1.2 - frame.muscle, 0.0)
-    field = smooth_noise(canvas.labels.shape, SEPTUM_CELL_MM / canvas.step_mm, rng)
-    np.abs(field, out=field)
-    muscle = canvas.labels == NUMBER["muscle"]
-    found = muscle & (field < np.float32(0.018 + 0.035 * lean + 0.0005 * frame.fat_mm))
-    canvas.labels[found] = NUMBER["fat"]
+    width = np.float32(0.018 + 0.035 * lean + 0.0005 * frame.fat_mm)
+    shape = canvas.labels.shape
+    for plane, field in zip(
+        canvas.labels, noise_planes(shape, SEPTUM_CELL_MM / canvas.step_mm, rng), strict=True
+    ):
+        plane[(plane == NUMBER["muscle"]) & (np.abs(field) < width)] = NUMBER["fat"]
 
 
 def paint_breasts(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> None:

@@ -29,11 +29,16 @@ def find_boxes(
     bits = np.zeros(256, np.uint16)
     for index, numbers in enumerate(regions.values()):
         bits[list(numbers)] |= np.uint16(1 << index)
-    mapped = bits[labels]
-    planes = [np.bitwise_or.reduce(mapped, axis=axes) for axes in ((0, 1), (0, 2), (1, 2))]
+    along = [np.zeros(n, np.uint16) for n in labels.shape]
+    for index, plane in enumerate(labels):
+        found = bits[plane]
+        rows = np.bitwise_or.reduce(found, axis=1)
+        along[0][index] = np.bitwise_or.reduce(rows)
+        along[1] |= rows
+        along[2] |= np.bitwise_or.reduce(found, axis=0)
     boxes = {}
     for index, region in enumerate(regions):
-        hits = [np.flatnonzero(plane & np.uint16(1 << index)) for plane in planes]
+        hits = [np.flatnonzero(plane & np.uint16(1 << index)) for plane in reversed(along)]
         if len(hits[0]):
             edges = np.array([[hit[0] - 0.5, hit[-1] + 0.5] for hit in hits]).T
             boxes[region] = np.asarray(origin_mm + voxel_mm * edges)

@@ -7,18 +7,20 @@ ellipsoid. Later paint covers earlier paint.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radnet.synthetic.noise import Real, smooth_noise
+from radnet.synthetic.noise import Real, noise_planes
 from radnet.synthetic.stature import Stature
 from radnet.synthetic.structures import NUMBER
 
 Mask = NDArray[np.bool_]
+Wide = NDArray[np.float64]
 Point = tuple[float, float, float]
 Window = tuple[slice, slice, slice]
 
@@ -36,6 +38,8 @@ GRAIN_CELL_MM: Final = 7.0
 """Distance over which the unevenness of surfaces changes."""
 GRAIN_UNIT: Final = 40
 """Steps of the stored unevenness in one unit."""
+SLAB_VOXELS: Final = 60_000
+"""Voxels that are decided at a time: few enough that intermediate results stay in the cache."""
 LOFT_SMOOTH_MM: Final = 24
 """Length over which the profile of a loft is averaged."""
 
@@ -154,10 +158,8 @@ class Loft:
 
     def profile(self, heights: Real) -> NDArray[np.float32]:
         """Return half width, front, back, widest place and boxiness at heights, (5, ...)."""
-        knots = np.array(self.knots).T
-        fine = np.arange(knots[0, 0], knots[0, -1] + 1)
-        smooth = [_smoothed(np.interp(fine, knots[0], row)) for row in knots[1:]]
-        return np.array([np.interp(heights, fine, row) for row in smooth]).astype(np.float32)
+        fine, rows = _profiles(self.knots)
+        return np.array([np.interp(heights, fine, row) for row in rows]).astype(np.float32)
 
     def at(self, height: float) -> tuple[float, float, float, float, float]:
         """Return half width, front, back, widest place and boxiness at one height."""
@@ -190,7 +192,15 @@ class Loft:
         )
 
 
-def _smoothed(row: NDArray[np.float64]) -> NDArray[np.float64]:
+@lru_cache(maxsize=256)
+def _profiles(knots: tuple[tuple[float, ...], ...]) -> tuple[Wide, list[Wide]]:
+    """Return heights every mm, and the smoothed profiles at them."""
+    table = np.array(knots).T
+    fine = np.arange(table[0, 0], table[0, -1] + 1)
+    return fine, [_smoothed(np.interp(fine, table[0], row)) for row in table[1:]]
+
+
+def _smoothed(row: Wide) -> Wide:
     """Round the corners of a profile that is sampled every mm."""
     width = min(LOFT_SMOOTH_MM, len(row) // 2)
     padded = np.concatenate([np.full(width, row[0]), row, np.full(width, row[-1])])
@@ -276,23 +286,26 @@ class Canvas:
         """
         shape = self.labels.shape
         self._reach_mm = REACH_MM + float(max(np.abs(sway_x).max(), np.abs(sway_y).max()))
-        x, y, z = self._x, self._y, self._z
-        coarse, middle = BEND_CELL_MM / self.step_mm, RIPPLE_CELL_MM / self.step_mm
+        coarse, fine = BEND_CELL_MM / self.step_mm, RIPPLE_CELL_MM / self.step_mm
+        sizes = pliant * np.float32(BEND_MM), pliant * np.float32(RIPPLE_MM)
+        axes = [(self._x, sway_x), (self._y, sway_y), (self._z, np.zeros_like(sway_x))]
         fields = []
-        for axis, sway in ((x, sway_x), (y, sway_y), (z, None)):
-            field = smooth_noise(shape, coarse, rng)
-            field *= np.float32(BEND_MM) * pliant[:, None, None]
-            if sway is not None:
-                ripple = smooth_noise(shape, middle, rng)
-                ripple *= np.float32(RIPPLE_MM) * pliant[:, None, None]
-                field += ripple
-                field += sway[:, None, None]
-            field += axis
+        for axis, sway in axes:
+            field = np.empty(shape, np.float32)
+            bends, ripples = noise_planes(shape, coarse, rng), noise_planes(shape, fine, rng)
+            planes = np.broadcast_to(axis, (shape[0], *axis.shape[1:]))
+            rows = zip(field, planes, bends, ripples, *sizes, sway, strict=True)
+            for out, straight, bend, ripple, by, by_ripple, aside in rows:
+                np.multiply(bend, by, out=out)
+                out += ripple * by_ripple
+                out += straight + aside
             fields.append(field)
         self._x, self._y, self._z = fields
-        grain = smooth_noise(shape, GRAIN_CELL_MM / self.step_mm, rng)
-        grain *= np.float32(GRAIN_UNIT)
-        self._grain = np.clip(grain, -127, 127, out=grain).astype(np.int8)
+        self._grain = np.empty(shape, np.int8)
+        for out, grain in zip(
+            self._grain, noise_planes(shape, GRAIN_CELL_MM / self.step_mm, rng), strict=True
+        ):
+            out[:] = np.clip(grain * np.float32(GRAIN_UNIT), -127, 127)
 
     def window(self, shape: Shape, margin_mm: float = 0.0) -> Window:
         """Return the voxels that a shape can touch."""
@@ -308,6 +321,14 @@ class Canvas:
             stop = max(ends[1] * most, ends[1] * least) - self.low[axis]
             ranges.append(slice(max(0, int(start / self.step_mm)), max(0, int(stop / self.step_mm) + 2)))
         return ranges[0], ranges[1], ranges[2]
+
+    def slabs(self, window: Window) -> Iterator[Window]:
+        """Cut a window into slabs of planes that fit a processor's cache; none if the window is empty."""
+        z, y, x = (range(*part.indices(n)) for part, n in zip(window, self.labels.shape, strict=True))
+        area = len(y) * len(x)
+        step = max(1, SLAB_VOXELS // max(area, 1))
+        for start in z[::step] if area else ():
+            yield slice(start, min(start + step, z.stop)), window[1], window[2]
 
     def coordinates(self, window: Window) -> tuple[Real, Real, Real]:
         """Return the bent x, y and z of a window's voxels, mm of the reference adult."""
@@ -346,18 +367,16 @@ class Canvas:
         number = NUMBER[structure]
         allowed = None if only is None else members(only)
         for shape in shapes if isinstance(shapes, Iterable) else (shapes,):
-            window = self.window(shape)
-            region = self.labels[window]
-            if not region.size:
-                continue
-            x, y, z = self.coordinates(window)
-            if rough and isinstance(shape, Ellipsoid):
-                mask = shape.radius2(x, y, z) < 1 + np.float32(2 * rough) * self.grain(window)
-            else:
-                mask = shape.inside(x, y, z)
-            if allowed is not None:
-                mask &= allowed[region]
-            region[mask] = number
+            for window in self.slabs(self.window(shape)):
+                region = self.labels[window]
+                x, y, z = self.coordinates(window)
+                if rough and isinstance(shape, Ellipsoid):
+                    mask = shape.radius2(x, y, z) < 1 + np.float32(2 * rough) * self.grain(window)
+                else:
+                    mask = shape.inside(x, y, z)
+                if allowed is not None:
+                    mask &= allowed[region]
+                region[mask] = number
 
 
 def members(names: Iterable[str]) -> Mask:
