@@ -72,9 +72,9 @@ def _liver(canvas: Canvas, frame: Frame) -> None:
     window = canvas.window(Ellipsoid((-30, 0, 340), (125, 150, 105)))
     x, y, z = canvas.coordinates(window)
     uneven = 5 * canvas.grain(window, 11)
-    floor = np.float32(268 + shift[2] - grown) + np.float32(0.52) * (x + 108) - np.float32(0.10) * y + uneven
+    floor = np.float32(258 + shift[2] - grown) + np.float32(0.52) * (x + 108) - np.float32(0.10) * y + uneven
     hollow = Ellipsoid((-20 + shift[0], -10, 312), (46, 50, 26)).radius2(x, y, z) < 1
-    reach = np.float32(38 + shift[0] + 0.6 * grown) - np.float32(0.62) * y + uneven
+    reach = np.float32(44 + shift[0] + 0.6 * grown) - np.float32(0.62) * y + uneven
     np.minimum(reach, np.float32(64 + shift[0] + 0.6 * grown) + uneven, out=reach)
     mask = _under_dome(frame, x, y, z, 1.0) & (z > floor) & (x < reach) & (y < 78) & ~hollow
     mask &= ~((np.abs(x - 2 - 0.1 * y) < 2.5) & (z < 350) & (y < -18))

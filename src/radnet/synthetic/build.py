@@ -49,12 +49,12 @@ LIMITS: Final = MappingProxyType(
 
 SPREAD: Final = MappingProxyType(
     {
-        "liver": 0.05,
+        "liver": 0.07,
         "spleen": 0.10,
         "left_kidney": 0.05,
         "right_kidney": 0.05,
         "pancreas": 0.10,
-        "stomach": 0.15,
+        "stomach": 0.24,
         "bowel": 0.08,
         "colon": 0.12,
         "gallbladder": 0.18,
@@ -64,13 +64,13 @@ SPREAD: Final = MappingProxyType(
         "heart": 0.05,
         "aorta": 0.07,
         "thyroid": 0.12,
-        "breast": 0.14,
+        "breast": 0.18,
         "ventricles": 0.12,
         "head": 0.025,
     }
 )
 """Organs whose size and place vary, and the deviation of their linear size."""
-SHIFT_MM: Final = 3.0
+SHIFT_MM: Final = 4.0
 """Deviation of an organ's place along each axis."""
 
 CHANCES: Final[Mapping[Finding, float]] = MappingProxyType(

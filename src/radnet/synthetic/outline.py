@@ -120,7 +120,7 @@ def paint_breasts(canvas: Canvas, frame: Frame, rng: np.random.Generator) -> Non
     front = frame.skin.at(455.0)[1]
     for side in (-1, 1):
         uneven = rng.uniform(0.93, 1.07)
-        high, wide, deep = 62 * size * uneven, 62 * size, 52 * size * uneven
+        high, wide, deep = 60 * size * uneven, 64 * size, 44 * size * uneven
         centre = (side * 84.0, front + 22 - 0.2 * deep, 455.0)
         breast = Ellipsoid(centre, (wide, deep, high), turn=(0, 0, side * 14))
         canvas.paint(breast, "skin", ("outside",), rough=0.03)

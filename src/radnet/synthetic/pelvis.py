@@ -20,7 +20,7 @@ def paint_pelvis(canvas: Canvas, frame: Frame) -> None:
     size = frame.build.organ("bladder").size
     (centre,) = frame.organ("bladder", (0.0, -18.0, 82.0))
     x, y, z = centre
-    bladder = Ellipsoid((x, y, z), (38 * size, 29 * size, 29 * size), turn=(-12, 0, 0))
+    bladder = Ellipsoid((x, y, z), (43 * size, 33 * size, 32 * size), turn=(-12, 0, 0))
     only = ("inner_fat", "muscle", *_GUT)
     canvas.paint(bladder, "bladder_wall", only, rough=0.05)
     canvas.paint(bladder.shrunk(3), "bladder", ("bladder_wall",), rough=0.05)
