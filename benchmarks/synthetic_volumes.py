@@ -4,8 +4,8 @@
 
 Speed: 48x192x192 volumes of the default design, one thread, bodies prepared before; the median of single
 volumes. Baseline: logistic regression on the histogram of a volume's grey levels (blank slices left out),
-tested on bodies of its own; chance is what always saying the commonest answer reaches there. Coverage is right
-when the whole set is. Any network must beat this before it can be said to have seen anything.
+tested on bodies of its own; chance is what always saying the commonest answer reaches there. Coverage is
+right when the whole set is. Any network must beat this before it can be said to have seen anything.
 """
 
 from __future__ import annotations

@@ -59,8 +59,12 @@ def test_patients_scatter_around_the_table_as_told():
     rng = np.random.default_rng(1)
     liver = tissues()["liver"]
     drawn = [varied(liver, Spread(), rng) for _ in range(2000)]
-    assert np.mean([t.hu["native"] for t in drawn]) == pytest.approx(60, abs=0.5)
-    assert np.std([t.hu["native"] for t in drawn]) == pytest.approx(4, rel=0.1)
+    lean = [t for t in drawn if t.fat_fraction == liver.fat_fraction]
+    assert np.mean([t.hu["native"] for t in lean]) == pytest.approx(60, abs=0.5)
+    assert np.std([t.hu["native"] for t in lean]) == pytest.approx(4, rel=0.1)
+    assert len(lean) == pytest.approx(1000, abs=100)
+    fat = [t for t in drawn if t.fat_fraction > liver.fat_fraction + 0.08]
+    assert np.mean([t.hu["native"] for t in fat]) < 50
     t1 = [t.relaxation[1.5].t1_ms for t in drawn]
     assert np.std(np.log(t1)) == pytest.approx(0.07, rel=0.1)
     assert all(

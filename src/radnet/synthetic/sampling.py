@@ -35,6 +35,8 @@ SOFT_VOXELS: Final = 0.5
 """Standard deviation of the blur that hides the map's voxels."""
 COARSE_VOXELS: Final = 4
 """Distance between the points of the coarse grain."""
+CONTENT_MARGIN_MM: Final = 16.0
+"""Air around the body that is kept, for what a scan moves there: fat by its chemical shift."""
 CORE_HALF_MM: Final = 115.0
 """Half the width of a head and neck with room for the ears."""
 STILL_VOXELS: Final = 1e-4
@@ -187,21 +189,45 @@ class Laid:
         return spread_matrix(places, self.codes.shape[axis], step_mm, spread)
 
 
-def lay(subject: Subject, plan: Prescription, reach_mm: tuple[float, float, float]) -> Laid:
-    """Lay a grid over the body that holds a scan and its surroundings.
+def lay(
+    subject: Subject,
+    plan: Prescription,
+    reach_mm: tuple[float, float, float],
+    content_mm: Vector | None = None,
+) -> Laid:
+    """Lay a grid over the body that holds a scan and its surroundings, as far as there is anything.
 
     Args:
         subject: The body.
         plan: The scan.
         reach_mm: How far the grid goes beyond the scan's first and last slice, row and column.
+        content_mm: (2, 3) box beyond which there is air; the body's without it.
     """
     axes = np.array([plan.step, plan.column, plan.row])
     offsets = plan.offsets_mm()
     spans = [(float(o.min()) - r, float(o.max()) + r) for o, r in zip(offsets, reach_mm, strict=True)]
+    content = subject.extent_mm if content_mm is None else content_mm
+    spans = _within(spans, axes, plan.positions[0], content)
     straight = bool((np.abs(axes).max(axis=1) > ALONG_AXIS).all())
     take = _straight if straight else _turned
     codes, steps, first = take(subject, plan, axes, spans)
     return Laid(codes, steps, first, offsets, axes, plan.positions[0])
+
+
+def _within(
+    spans: list[tuple[float, float]], axes: Vector, start_mm: Vector, content_mm: Vector
+) -> list[tuple[float, float]]:
+    """Cut the spans of a grid to where a box is; at least a few points are left."""
+    grown = content_mm + np.array([[-CONTENT_MARGIN_MM], [CONTENT_MARGIN_MM]])
+    corners = np.array(
+        [[grown[i, 0], grown[j, 1], grown[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+    )
+    places = np.linalg.solve(axes.T, (corners - start_mm).T)
+    result = []
+    for (low, high), near, far in zip(spans, places.min(axis=1), places.max(axis=1), strict=True):
+        first = min(max(low, float(near)), high)
+        result.append((first, max(min(high, float(far)), first)))
+    return result
 
 
 def _straight(
