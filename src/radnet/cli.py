@@ -18,6 +18,7 @@ from radnet.cli_networks import export, networks
 from radnet.cli_pretrain import INTERRUPTED, evaluate, pretrain
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
+from radnet.cli_synthetic import contact_sheet, synthesize
 from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
 from radnet.errors import RadnetError
 from radnet.options import Config, Json, Policy, Rules, Work, resolve_config
@@ -263,27 +264,10 @@ def explain(
         typer.echo(render(found))
 
 
-@app.command()
-def synthesize(
-    out: Annotated[Path, typer.Argument(help="Folder to make; must be new or empty.")],
-    patients: Annotated[int, typer.Option(min=1, help="How many bodies.")] = 12,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal files.")] = 1,
-    small: Annotated[bool, typer.Option("--small", help="A few short series, for tests.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Write a synthetic DICOM archive with known truth, to try everything on.
-
-    Example: radnet synthesize demo && radnet run demo/archive --work demo/work
-    """
-    from radnet.synthetic.archive import write_archive
-
-    with progress_bars() as bar:
-        summary = write_archive(out, patients=patients, seed=seed, small=small, progress=bar("synthesize"))
-    print_outcome(summary, as_json)
-
-
 app.command()(networks)
 app.command()(export)
+app.command()(synthesize)
+app.command("contact-sheet")(contact_sheet)
 app.command()(release)
 app.command()(pretrain)
 app.command()(evaluate)

@@ -40,6 +40,14 @@ class PixelError(RadnetError):
     """Pixel data that cannot be decoded."""
 
 
+class MaskError(RadnetError):
+    """A mask or label map in a file that cannot be read or placed in the body."""
+
+
+class BodyError(RadnetError):
+    """A synthetic body or a label map that cannot be made or used."""
+
+
 class ExecutorError(RadnetError):
     """An executor that is unknown or cannot be reached."""
 

@@ -15,11 +15,13 @@ from typing import Final
 from radnet.errors import SourceError
 from radnet.executors import Progress, silent
 from radnet.synthetic.anatomy import make_body
+from radnet.synthetic.arrays import NUMPY, Arrays
 from radnet.synthetic.headers import SeriesPlace
 from radnet.synthetic.identity import person
 from radnet.synthetic.oddities import write_oddities
 from radnet.synthetic.patients import SMALL_VISITS, VISITS
 from radnet.synthetic.protocols import Visit
+from radnet.synthetic.sampling import prepare
 from radnet.synthetic.series import acquire, stacks, store
 from radnet.synthetic.truth import Truth, tell
 
@@ -116,9 +118,10 @@ def _write_patient(
 ) -> Iterator[tuple[int, list[Truth]]]:
     """Write a patient's series; yield the files and the truth of each."""
     body = make_body(seed * 1000 + index, visit.sex, visit.lesion)
+    subject = prepare(body, Arrays(NUMPY), seed * 1000 + index)
     for place in _places(visit, index, seed, small):
         parts = stacks(body, place)
-        count = store(acquire(body, place, parts), archive / _folder(place), place.protocol.trap)
+        count = store(acquire(subject, place, parts), archive / _folder(place), place.protocol.trap)
         yield count, [tell(body, place, part, _path(place)) for part in parts]
 
 

@@ -10,8 +10,9 @@ from typing import Final, Literal
 
 from pydicom.dataset import Dataset
 
-from radnet.synthetic.acquisition import MrTechnique
+from radnet.synthetic.ct import Kernel
 from radnet.synthetic.protocols import Protocol, Vendor
+from radnet.synthetic.signal import MrTechnique
 
 Pulse = Literal["spin", "inversion", "gradient", "prepared_gradient", "echo_planar"]
 
@@ -61,7 +62,13 @@ DEVICES: Final[dict[tuple[str, Vendor], tuple[str, str]]] = {
 }
 """Manufacturer and model."""
 
-KERNELS: Final[dict[Vendor, str]] = {"siemens": "B30f", "ge": "STANDARD", "philips": "B", "toshiba": "FC08"}
+KERNELS: Final[dict[Vendor, dict[Kernel, str]]] = {
+    "siemens": {"soft": "B30f", "bone": "B60f", "lung": "B70f"},
+    "ge": {"soft": "STANDARD", "bone": "BONE", "lung": "LUNG"},
+    "philips": {"soft": "B", "bone": "D", "lung": "L"},
+    "toshiba": {"soft": "FC08", "bone": "FC30", "lung": "FC52"},
+}
+"""Names of the reconstruction kernels."""
 
 REFORMAT_TYPES: Final[dict[Vendor, tuple[str, ...]]] = {
     "siemens": ("DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MPR"),
@@ -102,18 +109,9 @@ def image_type(modality: str, vendor: Vendor, protocol: Protocol) -> list[str]:
     return ["ORIGINAL", "PRIMARY", "AXIAL", *(("CT_SOM5 SPI",) if vendor == "siemens" else ())]
 
 
-def echo_train(technique: MrTechnique) -> int:
-    """Return the echoes read after one excitation."""
-    if technique.family == "gradient_echo":
-        return 1
-    if technique.te_ms >= 60:
-        return 128 if technique.tr_ms < 2000 else 15
-    return 7 if technique.ti_ms is not None else 1
-
-
 def sequence_name(technique: MrTechnique) -> str:
     """Return the name of a Siemens pulse sequence, e.g. `*tse2d1_15`."""
-    kind, train = pulse(technique), echo_train(technique)
+    kind, train = pulse(technique), technique.echo_train
     if kind == "echo_planar":
         return f"*ep_b{technique.b_s_mm2:.0f}t"
     if kind in ("gradient", "prepared_gradient"):

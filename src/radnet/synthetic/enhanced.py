@@ -10,11 +10,10 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedMRImageStorage
 
-from radnet.synthetic import dialects
-from radnet.synthetic.acquisition import MrTechnique
 from radnet.synthetic.headers import SeriesPlace
 from radnet.synthetic.identity import uid
-from radnet.synthetic.sampling import Prescription
+from radnet.synthetic.prescription import Prescription
+from radnet.synthetic.signal import MrTechnique
 
 MOVED: Final = (
     "ImageOrientationPatient",
@@ -31,6 +30,7 @@ MOVED: Final = (
     "SpacingBetweenSlices",
     "EchoNumbers",
     "NumberOfAverages",
+    "PixelBandwidth",
 )
 """Attributes of the classic template that an enhanced object does not have at its top level."""
 
@@ -75,7 +75,7 @@ def _shared(
     timing = _item(
         RepetitionTime=technique.tr_ms,
         FlipAngle=technique.flip_deg,
-        EchoTrainLength=dialects.echo_train(technique),
+        EchoTrainLength=technique.echo_train,
     )
     modifier = _item(InversionRecovery="YES" if technique.ti_ms else "NO")
     if technique.ti_ms:
@@ -85,7 +85,9 @@ def _shared(
         PixelSpacing=[plan.pixel_mm, plan.pixel_mm],
         SpacingBetweenSlices=place.protocol.spacing_mm,
     )
+    bandwidth = _item(PixelBandwidth=technique.bandwidth_hz)
     return _item(
+        MRImagingModifierSequence=Sequence([bandwidth]),
         MRTimingAndRelatedParametersSequence=Sequence([timing]),
         MREchoSequence=Sequence([_item(EffectiveEchoTime=technique.te_ms)]),
         MRModifierSequence=Sequence([modifier]),

@@ -1,6 +1,6 @@
-"""Paint head and neck: skull, brain, eyes, sinuses, the airway down to the larynx.
+"""Paint the head: outline, skull, face with orbits, sinuses, jaws and tongue.
 
-Heights are those of the reference adult: foramen magnum 745, vertex 885, larynx 625 to 655.
+Heights are those of the reference adult: foramen magnum 742, vertex 885.
 """
 
 from __future__ import annotations
@@ -9,182 +9,241 @@ from typing import Final
 
 import numpy as np
 
-from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, smooth_noise, tube
+from radnet.synthetic.brain import CEREBRUM, POSTERIOR_FOSSA, TEMPORAL, front_floor
+from radnet.synthetic.frame import Frame
+from radnet.synthetic.noise import Real
+from radnet.synthetic.shapes import Canvas, Cut, Ellipsoid, Loft, Mask, Point, tube
+from radnet.synthetic.skeleton import plate
 from radnet.synthetic.structures import NUMBER
 
-SKULL: Final = Ellipsoid((0, 6, 795), (74, 92, 84))
-BRAIN: Final = Ellipsoid((0, 8, 799), (65, 82, 69))
-FOLD_CELL_MM: Final = 8.0
-"""Distance between folds of the cortex."""
-SULCUS_DEPTH: Final = 0.62
-"""Squared radius of the brain below which no sulcus reaches."""
-FALX: Final = 0.25
-"""Squared radius above which the hemispheres are apart in the midline; the corpus callosum lies below."""
-CORTEX: Final = 0.86
-"""Squared radius above which all is cortex or sulcus."""
-
-
-def paint_head(canvas: Canvas, rng: np.random.Generator, lesion: bool) -> None:
-    """Paint everything above the larynx, and the neck's front.
-
-    Args:
-        canvas: Neck and head must be skin and muscle already, the spine may follow.
-        rng: Draws the folds of the cortex and the place of a lesion.
-        lesion: Whether there is a tumour in the brain.
-    """
-    _skull(canvas)
-    _face(canvas)
-    _brain(canvas, rng)
-    if lesion:
-        side = 1 if rng.random() < 0.5 else -1
-        centre = (side * rng.uniform(28, 38), rng.uniform(-25, 40), rng.uniform(810, 830))
-        canvas.paint(Ellipsoid(centre, (13, 15, 12)), NUMBER["lesion"])
-        canvas.paint(Ellipsoid(centre, (6, 7, 5)), NUMBER["ventricle"])
-    _eyes(canvas)
-    _sinuses(canvas)
-    _throat(canvas)
-
-
-def paint_outline(canvas: Canvas) -> None:
-    """Paint skin, fat and muscle of the head; the trunk's outline follows."""
-    parts = (
-        Ellipsoid((0, 6, 793), (80, 99, 92)),
-        Ellipsoid((0, -28, 725), (62, 66, 82)),
-        Ellipsoid((0, -100, 742), (13, 16, 20)),
-        *(Ellipsoid((side * 81, 15, 762), (6, 16, 28)) for side in (-1, 1)),
+FACE: Final = Loft(
+    (
+        (650, 20, -74, 4, -30, 0.0),
+        (664, 34, -88, 16, -30, 0.2),
+        (682, 48, -92, 40, -20, 0.2),
+        (705, 57, -94, 60, -10, 0.1),
+        (735, 64, -96, 84, -6, 0.1),
+        (770, 70, -97, 96, 0, 0.1),
+        (805, 72, -94, 98, 0, 0.0),
     )
-    for name, depth in (("skin", 0.0), ("fat", 2.5), ("muscle", 6.0)):
-        canvas.paint([part.shrunk(depth) for part in parts], NUMBER[name])
+)
+"""Skin of the face; the jaw's lower edge is cut from it."""
+CAVITY_MM: Final = 2.0
+"""Fluid and membranes between brain and skull."""
+VAULT_MM: Final = 7.0
+BASE_MM: Final = 3.0
+
+
+def paint_outline(canvas: Canvas, frame: Frame) -> None:
+    """Paint skin, fat and muscle of the head; the trunk's outline comes before."""
+    plump = 0.12 * frame.fat_mm
+    for name, depth in (("skin", 0.0), ("fat", 2.0), ("muscle", 5.0 + plump)):
+        grown = plump - depth
+        face = Cut(FACE.shrunk(-grown), (0, -80, 660 - grown), (0, -0.36, 1))
+        only = ("outside",) if name == "skin" else ("outside", "skin") if name == "fat" else None
+        canvas.paint([face, *(part.shrunk(-grown) for part in _knobs())], name, only)
+    for side in (-1, 1):
+        ear = Ellipsoid((side * 79, 18, 765), (5, 14, 30), turn=(0, 0, side * 25))
+        canvas.paint(ear, "skin", ("outside",))
+        canvas.paint(ear.shrunk(2.2), "cartilage", ("skin",))
+
+
+def _knobs() -> list[Ellipsoid]:
+    """Return scalp, nose, lips and chin."""
+    return [
+        Ellipsoid((0, 7, 803), (82, 100, 87)),
+        Ellipsoid((0, 30, 770), (70, 72, 56)),
+        Ellipsoid((0, -103, 741), (13, 15, 12)),
+        Ellipsoid((0, -98, 754), (8, 12, 20), turn=(-18, 0, 0)),
+        Ellipsoid((0, -93, 706), (24, 10, 11)),
+        Ellipsoid((0, -88, 674), (20, 10, 13)),
+    ]
+
+
+def paint_head(canvas: Canvas, frame: Frame) -> None:
+    """Paint skull and face; the brain's place is filled with fluid."""
+    _skull(canvas)
+    _base(canvas)
+    _jaws(canvas)
+    _soft_parts(canvas, frame)
+    _cheeks(canvas)
+    _nose(canvas)
+    _orbits(canvas)
+
+
+def _hull(x: Real, y: Real, z: Real, grown_mm: float, base_mm: float) -> Mask:
+    """Say what lies within the brain's cavity, grown by so much above and at the base."""
+    vault = CEREBRUM.shrunk(-CAVITY_MM - grown_mm).inside(x, y, z)
+    vault &= front_floor(y, z + np.float32(base_mm + CAVITY_MM)) & (z > 757 - base_mm)
+    for part in (*TEMPORAL, POSTERIOR_FOSSA):
+        side = grown_mm if part is POSTERIOR_FOSSA else base_mm
+        grown = part.shrunk(-CAVITY_MM - side)
+        vault |= grown.inside(x, y, z)
+    return vault
 
 
 def _skull(canvas: Canvas) -> None:
-    vault = Cut(SKULL, (0, 0, 742), (0, -0.25, 1))
-    canvas.paint(vault, NUMBER["skull"])
-    canvas.paint(Cut(SKULL.shrunk(2.5), (0, 0, 765), (0, 0, 1)), NUMBER["skull_marrow"])
-    canvas.paint(Cut(SKULL.shrunk(5), (0, 0, 746), (0, -0.25, 1)), NUMBER["skull"])
-    # what lies below the floor of the skull is face and neck, not bone
-    canvas.paint(Cut(SKULL.shrunk(5), (0, 10, 744), (0, -0.42, -1)), NUMBER["muscle"])
-    for side in (-1, 1):
-        canvas.paint(Ellipsoid((side * 55, 22, 752), (15, 17, 14)), NUMBER["skull"])
-        cells = [
-            (side * (50 + 5 * i), 22 + 8 * j, 750 + 6 * k) for i in range(3) for j in (-1, 1) for k in (0, 1)
-        ]
-        canvas.paint([Ellipsoid(cell, (2.2, 3, 2.4)) for cell in cells], NUMBER["sinus"])
-
-
-def _brain(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Paint fluid, folded cortex and white matter, then what lies in the depth."""
-    floor = ((0.0, 10.0, 752.0), (0.0, 0.42, 1.0))
-    canvas.paint(Cut(SKULL.shrunk(7.5), (0, 10, 748), (0, 0.42, 1)), NUMBER["brain_csf"])
-    canvas.paint(tube([(0, 20, 752), (0, 22, 738)], 13), NUMBER["brain_csf"])
-    _cerebrum(canvas, rng, Cut(BRAIN, *floor))
-    for side in (-1, 1):
-        canvas.paint(Ellipsoid((side * 23, 48, 762), (26, 27, 19)), NUMBER["grey_matter"])
-        canvas.paint(Ellipsoid((side * 20, 46, 763), (15, 16, 8)), NUMBER["white_matter"])
-        canvas.paint(Ellipsoid((side * 11, 12, 803), (8, 14, 9)), NUMBER["grey_matter"])
-        canvas.paint(
-            Ellipsoid((side * 25, -8, 803), (6, 19, 12), turn=(0, 0, side * 18)), NUMBER["grey_matter"]
-        )
-    canvas.paint(
-        tube([(0, 14, 790), (0, 14, 772), (0, 21, 752), (0, 22, 738)], [15, 15, 9, 6]), NUMBER["brain_stem"]
-    )
-    _ventricles(canvas)
-
-
-def _cerebrum(canvas: Canvas, rng: np.random.Generator, hull: Cut) -> None:
-    window = canvas.window(BRAIN)
+    window = canvas.window(CEREBRUM, margin_mm=14)
     x, y, z = canvas.coordinates(window)
-    radius2 = BRAIN.radius2(x, y, z)
-    mask = hull.inside(x, y, z)
-    folds = smooth_noise(mask.shape, FOLD_CELL_MM / canvas.step_mm, rng)
-    depth = np.abs(folds)
     region = canvas.labels[window]
-    white = mask & (radius2 < CORTEX)
-    region[mask] = NUMBER["grey_matter"]
-    region[white & ((depth > 0.38) | (radius2 < SULCUS_DEPTH))] = NUMBER["white_matter"]
-    sulcus = (depth < 0.15) & (radius2 > SULCUS_DEPTH)
-    fissure = (np.abs(x) < 1.6) & (z > 795) & (radius2 > FALX)
-    lateral = (np.abs(z - 786 - 0.25 * y) < 1.5) & (np.abs(x) > 42) & (y < 25)
-    region[mask & (sulcus | fissure | lateral)] = NUMBER["brain_csf"]
+    uneven = np.float32(0.8) * canvas.grain(window, 21)
+    outer, inner = _hull(x, y, z, VAULT_MM, BASE_MM), _hull(x, y, z, 0, 0)
+    region[outer] = NUMBER["skull"]
+    diploe = _hull(x, y, z + uneven, 4.6, -9) & ~_hull(x, y, z + uneven, 2.2, 0.5) & (z > 772)
+    region[diploe] = NUMBER["skull_marrow"]
+    region[inner] = NUMBER["brain_csf"]
+    canvas.paint(tube([(0, 24, 756), (0, 24, 738)], [16, 13]), "brain_csf", ("skull", "muscle", "fat"))
 
 
-def _ventricles(canvas: Canvas) -> None:
+def _base(canvas: Canvas) -> None:
+    """Paint petrous bones with their air cells, clivus, sphenoid with its sinus, and the pterygoids."""
+    canvas.paint(tube([(0, -4, 770), (0, 4, 758), (0, 12, 742)], [7, 7, 5]), "skull")
+    canvas.paint(tube([(0, -2, 766), (0, 10, 746)], [4, 2.5]), "skull_marrow", ("skull",))
+    canvas.paint(Ellipsoid((0, -20, 764), (21, 20, 13), boxy=True), "skull")
+    canvas.paint(Ellipsoid((1, -22, 763), (13, 15, 9.5), boxy=True), "sphenoid_sinus")
+    canvas.paint(Ellipsoid((1, -20, 763), (0.9, 15, 9)), "skull", ("sphenoid_sinus",))
+    canvas.paint(Ellipsoid((0, -11, 776), (7, 6, 4)), "deep_grey", ("brain_csf", "skull"))
     for side in (-1, 1):
-        lateral = [
-            (side * 8.0, -30.0, 808.0),
-            (side * 9.0, -5.0, 816.0),
-            (side * 14.0, 20.0, 817.0),
-            (side * 25.0, 36.0, 805.0),
-            (side * 32.0, 22.0, 785.0),
-            (side * 33.0, 0.0, 778.0),
-        ]
-        canvas.paint(tube(lateral, [5, 5.5, 5.5, 7, 4, 2.5]), NUMBER["ventricle"])
-        canvas.paint(tube([lateral[3], (side * 22, 58, 802)], [5, 2]), NUMBER["ventricle"])
-    canvas.paint(Ellipsoid((0, 8, 798), (2.5, 14, 10)), NUMBER["ventricle"])
-    canvas.paint(Ellipsoid((0, 34, 762), (8, 5, 9)), NUMBER["ventricle"])
+        petrous = tube([(side * 14, 2, 756), (side * 38, 20, 757), (side * 58, 24, 756)], [6, 10, 13])
+        canvas.paint(petrous, "skull")
+        mastoid = Ellipsoid((side * 58, 28, 744), (12, 15, 18))
+        canvas.paint(mastoid, "skull")
+        window = canvas.window(mastoid)
+        x, y, z = canvas.coordinates(window)
+        cells = (mastoid.shrunk(2.5).radius2(x, y, z) < 1) & (canvas.grain(window, 3) > 0.05)
+        canvas.labels[window][cells] = NUMBER["sinus"]
+        canvas.paint(tube([(side * 48, 16, 757), (side * 78, 16, 757)], 3.2), "sinus")
+        pterygoid = list(
+            plate(
+                [(side * 15, -16, 756), (side * 17, -14, 722)],
+                [(side * 18, -30, 756), (side * 18, -26, 722)],
+                3,
+                1.6,
+            )
+        )
+        canvas.paint(pterygoid, "skull")
 
 
-def _eyes(canvas: Canvas) -> None:
+def _jaws(canvas: Canvas) -> None:
+    """Paint upper jaw, lower jaw and teeth."""
+    angles = np.radians(np.linspace(8, 172, 17))
+    arch = [(float(27 * np.cos(a)), float(-46 - 36 * np.sin(a))) for a in angles]
+
+    def at(height: float, grow: float) -> list[Point]:
+        return [(x * grow, -46 + (y + 46) * grow, height) for x, y in arch]
+
+    canvas.paint(plate(at(722, 1.0), at(714, 1.0), 4, 6.5), "skull")
+    canvas.paint(plate(at(722, 1.0), at(716, 1.0), 4, 4.0), "skull_marrow", ("skull",))
+    canvas.paint(plate(at(684, 1.04), at(670, 1.1), 4, 6.8), "mandible")
+    canvas.paint(plate(at(682, 1.04), at(671, 1.1), 4, 4.4), "mandible_marrow", ("mandible",))
+    for height, low in ((711.0, 702.0), (698.0, 686.0)):
+        for x, y, _ in at(height, 1.0)[::1]:
+            canvas.paint(tube([(x, y, height), (x * 1.01, y, low)], [4.1, 3.4]), "tooth")
     for side in (-1, 1):
-        canvas.paint(Ellipsoid((side * 31, -58, 768), (18, 29, 18), turn=(0, 0, side * 12)), NUMBER["skull"])
-        canvas.paint(Ellipsoid((side * 31, -60, 768), (16, 29, 16), turn=(0, 0, side * 12)), NUMBER["fat"])
-        canvas.paint(tube([(side * 31, -62, 768), (side * 14, -22, 770)], 2.5), NUMBER["cord"])
-        canvas.paint(tube([(side * 44, -66, 768), (side * 20, -28, 768)], 2.5), NUMBER["muscle"])
-        canvas.paint(tube([(side * 20, -66, 768), (side * 14, -28, 768)], 2.5), NUMBER["muscle"])
-        canvas.paint(Ellipsoid((side * 31, -75, 768), (12.5, 12.5, 12.5)), NUMBER["muscle"])
-        canvas.paint(Ellipsoid((side * 31, -75, 768), (11, 11, 11)), NUMBER["eye"])
-        canvas.paint(Ellipsoid((side * 31, -84, 768), (5, 2.5, 5)), NUMBER["lens"])
+        ramus = list(
+            plate(
+                [(side * 33, -50, 690), (side * 45, -22, 712), (side * 47, -18, 737)],
+                [(side * 40, -24, 678), (side * 49, 0, 700), (side * 51, 3, 739)],
+                5,
+                3.8,
+            )
+        )
+        canvas.paint(ramus, "mandible")
+        canvas.paint([piece.shrunk(2.2) for piece in ramus], "mandible_marrow", ("mandible",))
+        canvas.paint(Ellipsoid((side * 50, 3, 739), (9, 5, 4.5)), "mandible")
 
 
-def _face(canvas: Canvas) -> None:
-    """Paint jaws, teeth, tongue and cheeks."""
-    canvas.paint(Ellipsoid((0, -48, 738), (42, 32, 32), boxy=True), NUMBER["skull"])
-    canvas.paint(Ellipsoid((0, -48, 738), (39, 29, 30), boxy=True), NUMBER["marrow"])
-    angles = np.radians(np.linspace(0, 180, 9))
-    arch = [(float(25 * np.cos(a)), float(-52 - 30 * np.sin(a)), 0.0) for a in angles]
-    for height, number, radius in ((706.0, "tooth", 5.0), (696.0, "tooth", 5.0), (680.0, "bone", 9.0)):
-        path = [(x * (1 if number == "tooth" else 1.15), y, height) for x, y, _ in arch]
-        canvas.paint(tube(path, radius), NUMBER[number])
-        if number == "bone":
-            canvas.paint(tube(path, radius - 3), NUMBER["marrow"])
+def _soft_parts(canvas: Canvas, frame: Frame) -> None:
+    """Paint tongue, chewing muscles, salivary glands and the fat between them."""
     for side in (-1, 1):
-        ramus = tube([(side * 29, -50, 682), (side * 44, -10, 695), (side * 50, -8, 745)], [8, 7, 5])
-        canvas.paint(ramus, NUMBER["bone"])
-        canvas.paint([piece.shrunk(2.5) for piece in ramus], NUMBER["marrow"])
-        canvas.paint(tube([(side * 56, -62, 752), (side * 66, -20, 752)], 4), NUMBER["skull"])
-    canvas.paint(Ellipsoid((0, -46, 692), (21, 33, 21)), NUMBER["tongue"])
-
-
-def _sinuses(canvas: Canvas) -> None:
-    for side in (-1, 1):
-        canvas.paint(Ellipsoid((side * 29, -52, 734), (14, 19, 17)), NUMBER["skull"])
-        canvas.paint(Ellipsoid((side * 29, -52, 734), (12, 17, 15)), NUMBER["sinus"])
-        canvas.paint(Ellipsoid((side * 8, -56, 734), (6, 32, 20)), NUMBER["nasal_cavity"])
-        canvas.paint(Ellipsoid((side * 9, -48, 728), (2.5, 24, 5)), NUMBER["mucosa"])
-        canvas.paint(Ellipsoid((side * 12, -78, 790), (10, 5, 10)), NUMBER["sinus"])
-        cells = [(side * (4.5 + 5 * (i % 2)), -66 + 9 * i, 765) for i in range(5)]
-        canvas.paint([Ellipsoid(cell, (3.6, 4, 8)) for cell in cells], NUMBER["sinus"])
-    canvas.paint(Ellipsoid((0, -14, 761), (16, 14, 12)), NUMBER["skull"])
-    canvas.paint(Ellipsoid((0, -14, 761), (13, 11, 9.5), boxy=True), NUMBER["sphenoid_sinus"])
-
-
-def _throat(canvas: Canvas) -> None:
-    """Paint the airway from nasopharynx to larynx, palate, thyroid and the vessels of the neck."""
-    canvas.paint(tube([(0, -8, 742), (0, -3, 722)], [9, 8]), NUMBER["nasopharynx"])
-    canvas.paint(tube([(0, -70, 712), (0, -18, 715), (0, -11, 704)], [3, 3.5, 3.5]), NUMBER["mucosa"])
-    canvas.paint(tube([(0, -3, 716), (0, -4, 672)], [8, 8]), NUMBER["oropharynx"])
-    canvas.paint(tube([(0, -12, 672), (0, -10, 662)], [4, 8]), NUMBER["cartilage"])
-    canvas.paint(tube([(0, -17, 658), (0, -17, 628)], [17, 13]), NUMBER["cartilage"])
-    canvas.paint(tube([(0, -16, 658), (0, -15, 628)], [15, 11]), NUMBER["muscle"])
+        canvas.paint(Ellipsoid((side * 46, -46, 716), (15, 26, 26)), "fat", ("muscle",))
+        canvas.paint(Ellipsoid((side * 26, -22, 730), (14, 16, 22)), "fat", ("muscle",))
+        masseter = tube([(side * 58, -36, 742), (side * 53, -16, 690)], [9, 8])
+        canvas.paint(masseter, "chewing_muscle", ("muscle", "fat"))
+        temporal = Ellipsoid((side * 66, -22, 778), (8, 34, 34), turn=(0, 0, side * -14))
+        canvas.paint(temporal, "chewing_muscle", ("muscle", "fat"))
+        inner = tube([(side * 26, -22, 744), (side * 42, -12, 696)], [8, 7])
+        canvas.paint(inner, "chewing_muscle", ("muscle", "fat"))
+        canvas.paint(
+            Ellipsoid((side * 55, 8, 718), (11, 17, 24)), "salivary_gland", ("muscle", "fat"), rough=0.1
+        )
+        canvas.paint(
+            Ellipsoid((side * 29, -40, 668), (9, 15, 11)), "salivary_gland", ("muscle", "fat"), rough=0.1
+        )
+    canvas.paint(Ellipsoid((0, -46, 693), (23, 33, 20)), "tongue", ("muscle", "fat"))
+    canvas.paint(Ellipsoid((0, -48, 672), (18, 28, 7)), "muscle", ("fat",))
     canvas.paint(
-        tube([(0, -12, 662), (0, -15, 645), (0, -15, 640), (0, -14, 628)], [8, 4, 5, 8]), NUMBER["larynx"]
+        plate([(0, -70, 690), (0, -30, 690)], [(0, -66, 704), (0, -34, 704)], 4, 0.8), "fat", ("tongue",)
+    )
+
+
+def _cheeks(canvas: Canvas) -> None:
+    """Paint cheekbones and the cavities of the upper jaw."""
+    for side in (-1, 1):
+        canvas.paint(
+            tube([(side * 48, -64, 750), (side * 66, -34, 750), (side * 69, -6, 754)], [6, 4, 4]), "skull"
+        )
+        antrum = Ellipsoid((side * 28, -50, 737), (15, 20, 18), boxy=True, turn=(0, 0, side * 10))
+        canvas.paint(antrum, "skull")
+        canvas.paint(antrum.shrunk(2), "mucosa", ("skull",))
+        canvas.paint(antrum.shrunk(3.2), "sinus", ("mucosa",), rough=0.06)
+
+
+def _nose(canvas: Canvas) -> None:
+    """Paint nasal cavity, septum, turbinates, ethmoid and frontal sinuses, palate."""
+    canvas.paint(
+        plate(
+            [(-22, -70, 721), (0, -78, 721), (22, -70, 721)],
+            [(-18, -26, 721), (0, -26, 721), (18, -26, 721)],
+            4,
+            2.2,
+        ),
+        "skull",
     )
     for side in (-1, 1):
-        canvas.paint(Ellipsoid((side * 17, -14, 616), (8, 9, 20)), NUMBER["thyroid"])
+        canvas.paint(Ellipsoid((side * 6.5, -52, 740), (8.5, 38, 20), boxy=True), "mucosa", _FACE_SOFT)
         canvas.paint(
-            tube([(side * 22, -2, 740), (side * 25, -4, 660), (side * 20, 0, 585)], 3.5), NUMBER["artery"]
+            Ellipsoid((side * 5.5, -52, 740), (4.5, 36, 18), boxy=True),
+            "nasal_cavity",
+            ("mucosa",),
+            rough=0.2,
         )
-        canvas.paint(
-            tube([(side * 30, 4, 740), (side * 33, -2, 660), (side * 27, -4, 585)], 5), NUMBER["vein"]
-        )
-    canvas.paint(Ellipsoid((0, -19, 612), (14, 5, 6)), NUMBER["thyroid"])
+        canvas.paint(tube([(side * 6, -84, 734), (side * 6, -108, 737)], [5, 4]), "nasal_cavity", _FACE_SOFT)
+        canvas.paint(Ellipsoid((side * 9, -48, 731), (3.8, 25, 7.5)), "mucosa", ("nasal_cavity",))
+        canvas.paint(Ellipsoid((side * 9, -46, 747), (3.4, 21, 6.5)), "mucosa", ("nasal_cavity",))
+        labyrinth = Ellipsoid((side * 8.5, -48, 767), (8.5, 26, 13), boxy=True)
+        canvas.paint(labyrinth, "skull", _FACE_SOFT)
+        cells = [
+            Ellipsoid((side * (4.8 + 7 * (i % 2)), -68 + 9.5 * (i // 2), 766.0), (3.4, 4.6, 10))
+            for i in range(10)
+        ]
+        canvas.paint(cells, "sinus", ("skull",))
+        frontal = Ellipsoid((side * 12, -82, 794), (13, 6, 13), turn=(-14, 0, side * 12))
+        canvas.paint(frontal.shrunk(-2.5), "skull")
+        canvas.paint(frontal, "sinus", ("skull", "skull_marrow"), rough=0.15)
+    canvas.paint(
+        plate([(0, -82, 748), (0, -26, 748)], [(0, -78, 724), (0, -26, 724)], 3, 1.2),
+        "mucosa",
+        ("nasal_cavity",),
+    )
+
+
+def _orbits(canvas: Canvas) -> None:
+    for side in (-1, 1):
+        cone = Ellipsoid((side * 31, -62, 767), (19, 34, 18), turn=(0, 0, side * 16))
+        canvas.paint(cone, "skull", ("muscle", "fat", "skull", "chewing_muscle", "sinus"))
+        canvas.paint(cone.shrunk(2.2), "fat", ("skull", "muscle"))
+        canvas.paint(Ellipsoid((side * 32, -92, 767), (17, 9, 13)), "fat", ("skull", "muscle"))
+        apex = (side * 14.0, -26.0, 768.0)
+        canvas.paint(tube([(side * 32, -66, 767), apex], [2.6, 2.2]), "optic_nerve")
+        for dx, dz in ((14, 0), (-13, 0), (0, 13), (0, -13)):
+            start = (side * (32 + dx), -72.0, 767.0 + dz)
+            belly = (side * (27 + 0.8 * dx), -52.0, 767.0 + 0.8 * dz)
+            canvas.paint(tube([start, belly, apex], [1.4, 3.0, 1.6]), "eye_muscle", ("fat",))
+        ball = Ellipsoid((side * 32, -80, 767), (12.3, 12.3, 12.3))
+        canvas.paint(ball, "eye_wall")
+        canvas.paint(ball.shrunk(1.3), "eye")
+        canvas.paint(Ellipsoid((side * 32.5, -88, 767), (4.8, 2.6, 4.8)), "lens")
+
+
+_FACE_SOFT: Final = ("muscle", "fat", "skull", "skull_marrow", "mucosa", "skin", "chewing_muscle")

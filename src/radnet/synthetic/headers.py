@@ -19,18 +19,18 @@ from pydicom.uid import (
 )
 
 from radnet.synthetic import dialects
-from radnet.synthetic.acquisition import CtTechnique, MrTechnique
+from radnet.synthetic.ct import CtTechnique
 from radnet.synthetic.identity import ACCESSION_PREFIX, ADDRESS, INSTITUTION, PHYSICIAN, Person, uid
 from radnet.synthetic.planning import TILT_DEG, TIMES
+from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.protocols import Exam, Protocol
-from radnet.synthetic.sampling import Prescription
+from radnet.synthetic.signal import PROTON_MHZ_PER_T, MrTechnique
 
 FIRST_DAY: Final = date(2012, 3, 5)
 HU_OFFSET: Final = 1024
 """Added to CT numbers before they are stored without a sign."""
 GE_PADDING: Final = -2000
 """Stored value outside a GE scanner's round field."""
-PROTON_MHZ_PER_T: Final = 42.577
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _add_series(dataset: Dataset, place: SeriesPlace, plan: Prescription) -> Non
 
 def _add_ct(dataset: Dataset, place: SeriesPlace, technique: CtTechnique, plan: Prescription) -> None:
     vendor, protocol = place.exam.vendor, place.protocol
-    dataset.KVP = "120"
+    dataset.KVP = str(technique.kvp)
     dataset.ScanOptions = "SCOUT MODE" if protocol.trap == "scout" else "HELICAL MODE"
     dataset.DataCollectionDiameter = "500"
     dataset.ReconstructionDiameter = _ds(plan.pixel_mm * plan.shape[0])
@@ -187,7 +187,7 @@ def _add_ct(dataset: Dataset, place: SeriesPlace, technique: CtTechnique, plan: 
     dataset.TableHeight = "150"
     dataset.ExposureTime = "500"
     dataset.XRayTubeCurrent = str(round(2400 / technique.noise_hu))
-    dataset.ConvolutionKernel = dialects.KERNELS[vendor] if technique.kernel_px else "B70f"
+    dataset.ConvolutionKernel = dialects.KERNELS[vendor][technique.kernel]
     dataset.RescaleSlope = "1"
     dataset.RescaleIntercept = "0" if vendor == "toshiba" else str(-HU_OFFSET)
     dataset.RescaleType = "HU"
@@ -209,12 +209,13 @@ def _add_mr(dataset: Dataset, place: SeriesPlace, technique: MrTechnique) -> Non
     if technique.ti_ms is not None:
         dataset.InversionTime = _ds(technique.ti_ms)
     dataset.FlipAngle = _ds(technique.flip_deg)
+    dataset.PixelBandwidth = _ds(technique.bandwidth_hz)
     dataset.NumberOfAverages = "1"
     dataset.MagneticFieldStrength = _ds(technique.field_t)
     dataset.ImagingFrequency = _ds(round(PROTON_MHZ_PER_T * technique.field_t, 3))
     dataset.ImagedNucleus = "1H"
     dataset.EchoNumbers = 1
-    dataset.EchoTrainLength = dialects.echo_train(technique)
+    dataset.EchoTrainLength = technique.echo_train
     dataset.SpacingBetweenSlices = _ds(protocol.spacing_mm)
     dataset.ReceiveCoilName = "Spine" if technique.surface_coil else "Body"
     dialects.add_private(dataset, vendor, technique)

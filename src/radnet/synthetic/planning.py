@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from radnet.synthetic.anatomy import Body
+from radnet.synthetic.prescription import Prescription
+from radnet.synthetic.profiles import Vector
 from radnet.synthetic.protocols import Protocol, Trap, View
-from radnet.synthetic.sampling import Prescription, Vector
 from radnet.synthetic.shapes import rotation
 
 DIRECTIONS: Final[dict[View, tuple[Vector, Vector]]] = {

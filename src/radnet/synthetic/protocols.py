@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from radnet.synthetic.acquisition import CtTechnique, MrTechnique
 from radnet.synthetic.anatomy import Sex
+from radnet.synthetic.ct import CtTechnique
 from radnet.synthetic.shapes import Point
+from radnet.synthetic.signal import MrTechnique
 
 View = Literal["axial", "coronal", "sagittal"]
 Vendor = Literal["siemens", "ge", "philips", "toshiba"]
@@ -143,30 +144,34 @@ class Visit:
 
 
 NATIVE: Final = CtTechnique(noise_hu=10)
-PORTAL: Final = CtTechnique(contrast=True, noise_hu=12)
+PORTAL: Final = CtTechnique(phase="portal", noise_hu=12)
 HEAD_CT: Final = CtTechnique(noise_hu=3.5)
-HEAD_CT_CONTRAST: Final = replace(HEAD_CT, contrast=True)
-LUNG_CT: Final = CtTechnique(noise_hu=28, kernel_px=0)
-LUNG_CT_CONTRAST: Final = replace(LUNG_CT, contrast=True)
+HEAD_CT_CONTRAST: Final = replace(HEAD_CT, phase="delayed")
+LUNG_CT: Final = CtTechnique(noise_hu=28, kernel="lung")
+LUNG_CT_CONTRAST: Final = replace(LUNG_CT, phase="portal")
 SCOUT: Final = CtTechnique(noise_hu=20)
 
 T1_SE: Final = MrTechnique(tr_ms=520, te_ms=12)
-T1_SE_GD: Final = replace(T1_SE, contrast=True)
-T2_SE: Final = MrTechnique(tr_ms=4200, te_ms=98)
-T2_FLAIR: Final = MrTechnique(tr_ms=9000, te_ms=112, ti_ms=2480)
-T1_FLAIR_3T: Final = MrTechnique(tr_ms=2300, te_ms=14, ti_ms=860, field_t=3.0)
-T1_FLAIR_3T_GD: Final = replace(T1_FLAIR_3T, contrast=True)
-T2_SE_3T: Final = MrTechnique(tr_ms=4800, te_ms=102, field_t=3.0)
-T2_FLAIR_3T: Final = MrTechnique(tr_ms=9500, te_ms=120, ti_ms=2500, field_t=3.0)
+T1_SE_GD: Final = replace(T1_SE, phase="delayed")
+T2_SE: Final = MrTechnique(tr_ms=4200, te_ms=98, echo_train=15)
+T2_FLAIR: Final = MrTechnique(tr_ms=9000, te_ms=112, ti_ms=2480, echo_train=15)
+T1_FLAIR_3T: Final = MrTechnique(tr_ms=2300, te_ms=14, ti_ms=860, field_t=3.0, echo_train=7)
+T1_FLAIR_3T_GD: Final = replace(T1_FLAIR_3T, phase="delayed")
+T2_SE_3T: Final = MrTechnique(tr_ms=4800, te_ms=102, field_t=3.0, echo_train=15)
+T2_FLAIR_3T: Final = MrTechnique(tr_ms=9500, te_ms=120, ti_ms=2500, field_t=3.0, echo_train=15)
 PD: Final = MrTechnique(tr_ms=3000, te_ms=15)
-STIR: Final = MrTechnique(tr_ms=4000, te_ms=60, ti_ms=200)
+STIR: Final = MrTechnique(tr_ms=4000, te_ms=60, ti_ms=200, echo_train=15)
 MPRAGE: Final = MrTechnique(tr_ms=1900, te_ms=3, ti_ms=900, flip_deg=9, family="gradient_echo")
-VIBE: Final = MrTechnique(tr_ms=4.6, te_ms=2.1, flip_deg=10, family="gradient_echo", fat_saturated=True)
-VIBE_GD: Final = replace(VIBE, contrast=True)
-DWI: Final = MrTechnique(tr_ms=5200, te_ms=88, b_s_mm2=1000, fat_saturated=True, noise=0.03)
-ADC: Final = MrTechnique(tr_ms=5200, te_ms=88, family="adc_map", noise=0.02)
+VIBE: Final = MrTechnique(
+    tr_ms=4.6, te_ms=2.1, flip_deg=10, family="gradient_echo", fat_saturated=True, bandwidth_hz=450
+)
+VIBE_GD: Final = replace(VIBE, phase="portal")
+DWI: Final = MrTechnique(
+    tr_ms=5200, te_ms=88, b_s_mm2=1000, fat_saturated=True, echo_train=15, bandwidth_hz=1500, noise=0.03
+)
+ADC: Final = MrTechnique(tr_ms=5200, te_ms=88, family="adc_map", echo_train=15, bandwidth_hz=1500, noise=0.02)
 FLASH: Final = MrTechnique(tr_ms=8, te_ms=4, flip_deg=20, family="gradient_echo")
-SINGLE_SHOT: Final = MrTechnique(tr_ms=1200, te_ms=92)
+SINGLE_SHOT: Final = MrTechnique(tr_ms=1200, te_ms=92, echo_train=128, bandwidth_hz=450)
 SPINE_T1: Final = replace(T1_SE, surface_coil=True)
 SPINE_T2: Final = replace(T2_SE, surface_coil=True)
 SPINE_STIR: Final = replace(STIR, surface_coil=True)

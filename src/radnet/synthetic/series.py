@@ -18,13 +18,20 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, JPEG2000Lossless, RLELossless
 
 from radnet.synthetic import headers
-from radnet.synthetic.acquisition import CtTechnique, MrTechnique, acquire_ct, acquire_mr
 from radnet.synthetic.anatomy import Body
+from radnet.synthetic.coils import Coils
+from radnet.synthetic.ct import CtArtefacts, CtTechnique, acquire_ct
 from radnet.synthetic.enhanced import enhance
+from radnet.synthetic.furniture import Furniture
 from radnet.synthetic.headers import SeriesPlace
+from radnet.synthetic.mr import MrArtefacts, acquire_mr, patient_tissues
 from radnet.synthetic.planning import prescribe
+from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.protocols import PD, Trap, Vendor
-from radnet.synthetic.sampling import Prescription
+from radnet.synthetic.randomness import host_generator
+from radnet.synthetic.sampling import Subject
+from radnet.synthetic.signal import MrTechnique
+from radnet.synthetic.tissue import Spread
 
 ZIP_TIME: Final = (2020, 1, 1, 0, 0, 0)
 """Time of every member of an archive file, so that equal seeds give equal bytes."""
@@ -40,6 +47,16 @@ FILE_NAMES: Final[dict[Vendor, Callable[[int, str], str]]] = {
     "toshiba": lambda number, _: f"A{number % 3}/IMG{number:04d}.DCM",
 }
 """Name of a file by instance number and SOPInstanceUID; two of the vendors use no suffix."""
+
+MR_FULL_SCALE: Final[dict[Vendor, float]] = {
+    "siemens": 900.0,
+    "ge": 2600.0,
+    "philips": 1800.0,
+    "toshiba": 3000.0,
+}
+"""Grey value of the brightest tissue: each vendor scales in its own way (from memory)."""
+MR_HIGHEST: Final = 4095
+"""Of 12 bits."""
 
 Pixels = NDArray[np.int16] | NDArray[np.uint16]
 
@@ -69,22 +86,21 @@ def stacks(body: Body, place: SeriesPlace) -> list[Stack]:
     return [Stack(plans, PD, "pd"), last] if protocol.trap == "dual_echo" else [last]
 
 
-def acquire(body: Body, place: SeriesPlace, parts: list[Stack]) -> Iterator[tuple[str, bytes]]:
+def acquire(subject: Subject, place: SeriesPlace, parts: list[Stack]) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of every file of a series.
 
     Args:
-        body: The patient.
+        subject: The patient, on NumPy: the bytes must not depend on what is installed.
         place: Patient, study and series.
         parts: As `stacks` returns them.
     """
-    rng = np.random.default_rng(place.keys)
     number = 0
     for echo, part in enumerate(parts, 1):
-        for plan in part.plans:
+        for plane, plan in enumerate(part.plans):
             dataset = headers.template(place, part.technique, plan)
             if place.protocol.trap == "dual_echo":
                 dataset.EchoNumbers = echo
-            images = _images(body, plan, part.technique, rng)
+            images = _images(subject, plan, part.technique, place, (echo, plane))
             if place.protocol.trap == "enhanced" and isinstance(part.technique, MrTechnique):
                 yield _enhanced_file(dataset, place, part.technique, plan, list(images))
                 continue
@@ -94,11 +110,30 @@ def acquire(body: Body, place: SeriesPlace, parts: list[Stack]) -> Iterator[tupl
 
 
 def _images(
-    body: Body, plan: Prescription, technique: CtTechnique | MrTechnique, rng: np.random.Generator
-) -> Iterator[Any]:
+    subject: Subject,
+    plan: Prescription,
+    technique: CtTechnique | MrTechnique,
+    place: SeriesPlace,
+    part: tuple[int, int],
+) -> NDArray[Any]:
+    """Acquire the slices of a plan as they are stored: HU, or grey values in the vendor's range."""
+    patient = patient_tissues(subject, Spread(), f"{place.keys[0]} {place.keys[1]}")
+    seed = (*place.keys, *part)
+    rng = host_generator(*place.keys, "artefacts")
+    host = subject.arrays.host
     if isinstance(technique, CtTechnique):
-        return acquire_ct(body, plan, technique, rng)
-    return acquire_mr(body, plan, technique, rng)
+        table = Furniture(table=True, gap_mm=rng.uniform(5, 20), half_width_mm=rng.uniform(190, 250))
+        artefacts = CtArtefacts(table, streaks=0.5)
+        numbers = host(acquire_ct(subject, plan, technique, seed, artefacts, patient))
+        return np.asarray(np.rint(numbers), np.int16)
+    coils = Coils(
+        int(rng.integers(4, 9)), rng.uniform(0.3, 0.6), rng.uniform(0.3, 0.9), int(rng.integers(1 << 30))
+    )
+    imperfect = MrArtefacts(coils, cut_off=rng.uniform(1.0, 1.4))
+    values = host(acquire_mr(subject, plan, technique, seed, imperfect, patient))
+    full_scale = MR_FULL_SCALE[place.exam.vendor]
+    stored: NDArray[np.uint16] = np.clip(np.rint(values * full_scale), 0, MR_HIGHEST).astype(np.uint16)
+    return stored
 
 
 def _file(

@@ -11,16 +11,15 @@ from typing import Final
 
 import numpy as np
 
-from radnet.synthetic.anatomy import Body, Box
+from radnet.synthetic.anatomy import Body
+from radnet.synthetic.coverage import covered_regions
 from radnet.synthetic.headers import SeriesPlace
 from radnet.synthetic.planning import GEOMETRY, NORMAL_AXIS, POSITION_DECIMALS
+from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.protocols import View
-from radnet.synthetic.sampling import Prescription
 from radnet.synthetic.series import Stack
-from radnet.terms import PAPER_SEQUENCES, REGIONS
+from radnet.terms import PAPER_SEQUENCES
 
-TOLERANCE_MM: Final = 1.0
-"""How far a region may stick out of the scan and still count as covered."""
 MIN_SLICES: Final = 16
 MAX_SPACING_MM: Final = 15.0
 UNSPACED: Final = ("mixed_orientation", "single_position", "no_position")
@@ -115,30 +114,8 @@ def _view(plan: Prescription) -> View:
 
 
 def _coverage(body: Body, place: SeriesPlace, stack: Stack) -> str:
-    boxes = {
-        region: body.boxes[region]
-        for region in REGIONS
-        if region in body.boxes and (region != "breast" or place.exam.body_part == "BREAST")
-    }
-    covered = [region for region, box in boxes.items() if _holds(stack.plans[0], box)]
+    covered = covered_regions(body, stack.plans[0], of_breast=place.exam.body_part == "BREAST")
     return ";".join(covered) or "none"
-
-
-def _holds(plan: Prescription, box: Box) -> bool:
-    """Say whether a region lies wholly inside the imaged box, whichever way the slices are turned.
-
-    Along the body's axes the region's box counts; along others the ellipsoid that fills it.
-    """
-    axes = np.array([plan.row, plan.column, plan.normal])
-    middle = axes @ box.mean(0)
-    reach = np.sqrt(np.square(axes) @ np.square((box[1] - box[0]) / 2))
-    firsts = plan.positions @ axes.T
-    rows, columns = plan.shape
-    half = np.array([plan.pixel_mm, plan.pixel_mm, plan.thickness_mm]) / 2
-    low = firsts.min(0) - half
-    high = firsts.max(0) + half + np.array([columns - 1, rows - 1, 0]) * plan.pixel_mm
-    inside = (middle - reach >= low - TOLERANCE_MM) & (middle + reach <= high + TOLERANCE_MM)
-    return bool(inside.all())
 
 
 def _reason(trap: str, geometry: str, sequence: str, slices: int, spacing_mm: float) -> str:

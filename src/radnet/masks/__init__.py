@@ -1,0 +1,1 @@
+"""Masks and label maps from files, in the patient's own geometry."""

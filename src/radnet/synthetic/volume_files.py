@@ -1,0 +1,139 @@
+"""Write drawn volumes to a folder that `radnet.volumes.store.VolumeStore` reads, with their labels beside.
+
+`OUT/4-volumes` holds shards and index as `radnet build` writes them; `OUT/labels.parquet` one row a volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from radnet.config import VolumesConfig
+from radnet.errors import SourceError
+from radnet.executors import Progress, silent
+from radnet.synthetic.anatomy import make_body
+from radnet.synthetic.arrays import on_host
+from radnet.synthetic.volumes import Design, LabelledVolume, draw_volumes
+from radnet.tables import INTEGER, REAL, TEXT, TEXTS, VOLUME_COLUMNS, write_table
+from radnet.volumes.shards import SUFFIXES, digest_of, pack, shard_name, write_shard
+from radnet.volumes.store import INDEX_NAME
+
+STORE_NAME: Final = "4-volumes"
+LABELS_NAME: Final = "labels.parquet"
+LABEL_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "stack_id": TEXT,
+    "sequence": TEXT,
+    "view": TEXT,  # null for oblique
+    "contrast": TEXT,
+    "coverage": TEXTS,  # empty for none of the nine regions
+    "effective_spacing_mm": REAL,
+    "body": INTEGER,  # patients must not be split between training and test
+    "target": TEXT,  # what the examination was for
+}
+
+
+@dataclass(frozen=True)
+class VolumesSummary:
+    """What was written.
+
+    Attributes:
+        store: Folder of the volumes.
+        labels: Table of their labels.
+        bodies: Bodies that were scanned.
+        volumes: Volumes.
+    """
+
+    store: Path
+    labels: Path
+    bodies: int
+    volumes: int
+
+
+def write_volumes(
+    out: Path | str,
+    count: int,
+    bodies: int = 12,
+    seed: int = 1,
+    device: str | None = None,
+    design: Design | None = None,
+    progress: Progress = silent,
+) -> VolumesSummary:
+    """Write volumes and labels.
+
+    Args:
+        out: Folder; made if it is not there, and must be empty.
+        count: Volumes.
+        bodies: Bodies that are scanned; half are women's.
+        seed: Equal seeds give equal volumes on one device.
+        device: `numpy`, or a device of torch; by default the best there is.
+        design: What the volumes are made of.
+        progress: Called with the volumes written so far and in all.
+
+    Raises:
+        SourceError: If the folder holds something already, or no volumes or bodies are asked for.
+    """
+    out = Path(out)
+    if count < 1 or bodies < 1:
+        raise SourceError("--volumes and --patients must be at least 1")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SourceError(f"{out} is not an empty folder; name another, or delete it first")
+    store = out / STORE_NAME
+    store.mkdir(parents=True)
+    people = [make_body(seed * 1000 + index, "F" if index % 2 else "M") for index in range(bodies)]
+    drawn = draw_volumes(people, seed, count, device=device, design=design)
+    config = VolumesConfig(shape=(design or Design()).shape)
+    index_rows: list[dict[str, Any]] = []
+    label_rows: list[dict[str, Any]] = []
+    while chunk := list(islice(drawn, config.shard_volumes)):
+        names = [f"synthetic-{seed}-{len(index_rows) + i:07d}" for i in range(len(chunk))]
+        index_rows += _write_shard(store, chunk, names, config)
+        label_rows += [_labels(volume, name) for volume, name in zip(chunk, names, strict=True)]
+        progress(len(index_rows), count)
+    write_table(pl.DataFrame(index_rows, schema=VOLUME_COLUMNS), store / INDEX_NAME)
+    write_table(pl.DataFrame(label_rows, schema=LABEL_COLUMNS), out / LABELS_NAME)
+    return VolumesSummary(store, out / LABELS_NAME, bodies, count)
+
+
+def _write_shard(
+    store: Path, chunk: list[LabelledVolume], names: list[str], config: VolumesConfig
+) -> list[dict[str, Any]]:
+    """Write one shard; return its rows of the index."""
+    arrays = [on_host(volume.voxels) for volume in chunk]
+    digests = [digest_of(array) for array in arrays]
+    name = shard_name(
+        (stack + digest for stack, digest in zip(names, digests, strict=True)), SUFFIXES[config.compression]
+    )
+    packed: Iterator[bytes] = (pack(array, config.compression) for array in arrays)
+    places = write_shard(store / name, packed, (len(chunk), *config.shape))
+    return [
+        {
+            "stack_id": stack,
+            "shard": name,
+            "offset": offset,
+            "length": length,
+            "affine": volume.affine.ravel().tolist(),
+            "effective_spacing_mm": volume.effective_spacing_mm,
+            "window_low": volume.window.low,
+            "window_high": volume.window.high,
+            "pad_before": volume.pad_before,
+            "pad_after": volume.pad_after,
+            "digest": digest,
+            "inputs": stack,
+        }
+        for volume, stack, digest, (offset, length) in zip(chunk, names, digests, places, strict=True)
+    ]
+
+
+def _labels(volume: LabelledVolume, name: str) -> dict[str, Any]:
+    return {
+        **volume.labels,
+        "stack_id": name,
+        "coverage": list(volume.coverage),
+        "body": volume.body,
+        "target": volume.examination.target.name,
+    }
