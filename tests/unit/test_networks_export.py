@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +98,23 @@ def test_what_was_measured_is_recorded(exported: Path) -> None:
     assert set(record) == {"onnx", "openvino"}
     assert set(record["onnx"]["max_difference"]) == set(OUTPUTS)
     assert record["onnx"]["compared"] == "8 of seeded noise"
+
+
+RUN_OPENVINO = """
+import sys
+import numpy, radnet
+radnet.load_model(sys.argv[1], backend="openvino").embed(numpy.zeros((1, 16, 32, 32), "uint8"))
+assert sys.modules["openvino_telemetry"] is None
+"""
+
+
+def test_openvino_reports_to_nobody(exported: Path, tmp_path: Path) -> None:
+    """Its telemetry would leave the number of this machine in the home folder, unless it sees a CI server."""
+    servers = ("CI", "TF_BUILD", "JENKINS_URL")
+    environment = {name: value for name, value in os.environ.items() if name not in servers}
+    command = [sys.executable, "-c", RUN_OPENVINO, str(exported)]
+    subprocess.run(command, env={**environment, "HOME": str(tmp_path)}, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_of_other_weights_are_never_run(exported: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Export a model folder to ONNX or OpenVINO, and compare the result with torch before it is kept.
 
 The exported graph takes grey levels (uint8) and has the scaling inside, so that no caller can get it wrong.
-OpenVINO's file is made from the ONNX one by its own reader, without its converter and that one's telemetry.
+OpenVINO's file is made from the ONNX one by its own reader.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from radnet.networks.inference import (
     OnnxBackend,
     OpenvinoBackend,
     TorchBackend,
+    import_openvino,
     labels_of,
     run_batches,
 )
@@ -102,8 +103,11 @@ def export_model(folder: Path | str, to: str, store: Path | None = None) -> Expo
     folder = Path(folder)
     if to not in EXPORTED:
         raise NetworkError(f"cannot export to '{to}'; it must be {' or '.join(EXPORTED)}")
-    for package in ("onnxscript", *(["onnxruntime"] if to == "onnx" else ["openvino"])):
-        require(package, "export", "radnet export")
+    require("onnxscript", "export", "radnet export")
+    if to == "openvino":
+        import_openvino("radnet export")
+    else:
+        require("onnxruntime", "export", "radnet export")
     spec = read_config(folder)["network"]
     network = read_network(folder, spec).eval()
     volumes, which = _parity_volumes(spec, store)
@@ -167,7 +171,7 @@ def _write_onnx(network: LabelNetwork, spec: NetworkSpec, path: Path) -> None:
 
 
 def _write_openvino(made: Path) -> None:
-    openvino = require("openvino", "export", "radnet export")
+    openvino = import_openvino("radnet export")
     model = openvino.Core().read_model(str(made / EXPORTED["onnx"][0]))
     openvino.save_model(model, str(made / EXPORTED["openvino"][0]), compress_to_fp16=False)
 
