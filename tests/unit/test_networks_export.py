@@ -126,6 +126,28 @@ def test_files_of_other_weights_are_never_run(exported: Path, tmp_path: Path) ->
         load_model(tmp_path, backend="onnx")
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"onnx": 5}', '{"onnx": {}}'], ids=str)
+def test_a_damaged_record_of_exports_vouches_for_nothing(text: str, exported: Path, tmp_path: Path) -> None:
+    for path in exported.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "exports.json").write_text(text)
+    assert load_model(tmp_path).backend.name == "torch"
+
+
+def test_weights_that_are_replaced_during_an_export_are_not_taken_for_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replace_weights(network: LabelNetwork, spec: Any, path: Path) -> None:
+        write(network, spec, path)
+        save_model(tmp_path, trained(seed=1), SPEC, {})
+
+    save_model(tmp_path, trained(), SPEC, {})
+    write = export._write_onnx
+    monkeypatch.setattr(export, "_write_onnx", replace_weights)
+    export_model(tmp_path, "onnx")
+    assert load_model(tmp_path).backend.name == "torch"
+
+
 def test_saving_again_removes_what_was_exported(tmp_path: Path) -> None:
     save_model(tmp_path, trained(), SPEC, {})
     export_model(tmp_path, "onnx")

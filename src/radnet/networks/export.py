@@ -101,14 +101,10 @@ def export_model(folder: Path | str, to: str, store: Path | None = None) -> Expo
         MissingExtraError: If the packages are not installed.
     """
     folder = Path(folder)
-    if to not in EXPORTED:
-        raise NetworkError(f"cannot export to '{to}'; it must be {' or '.join(EXPORTED)}")
-    require("onnxscript", "export", "radnet export")
-    if to == "openvino":
-        import_openvino("radnet export")
-    else:
-        require("onnxruntime", "export", "radnet export")
+    _check_form(to)
     spec = read_config(folder)["network"]
+    # before the weights are read: should they be replaced meanwhile, the record is of none that lie there
+    digest = digest_file(folder / WEIGHTS_NAME)
     network = read_network(folder, spec).eval()
     volumes, which = _parity_volumes(spec, store)
     with TemporaryDirectory(dir=folder, prefix=".export") as temporary:
@@ -118,16 +114,13 @@ def export_model(folder: Path | str, to: str, store: Path | None = None) -> Expo
             _write_openvino(made)
         file = made / EXPORTED[to][0]
         runner = OnnxBackend(file) if to == "onnx" else OpenvinoBackend(file)
-        expected = run_batches(TorchBackend(network), spec, volumes, BATCH)
-        found = run_batches(runner, spec, volumes, BATCH)
+        expected, found = (
+            run_batches(backend, spec, volumes, BATCH) for backend in (TorchBackend(network), runner)
+        )
         differences = compare(expected, found, spec, file.name)
         for name in EXPORTED[to]:
             (made / name).replace(folder / name)
-    record = {
-        "weights": digest_file(folder / WEIGHTS_NAME),
-        "compared": which,
-        "max_difference": differences,
-    }
+    record = {"weights": digest, "compared": which, "max_difference": differences}
     write_text(folder / EXPORTS_NAME, json.dumps({**read_exports(folder), to: record}, indent=1) + "\n")
     return ExportSummary(folder / EXPORTED[to][0], which, differences, "the same")
 
@@ -152,6 +145,17 @@ def compare(
     if labels_of(expected, spec)["words"] != labels_of(found, spec)["words"]:
         raise NetworkError(f"{what}: says other labels than torch; the file was not kept")
     return {name: float(f"{difference:.2g}") for name, difference in differences.items()}
+
+
+def _check_form(to: str) -> None:
+    """Refuse an unknown form, or one whose packages are missing, before anything is computed."""
+    if to not in EXPORTED:
+        raise NetworkError(f"cannot export to '{to}'; it must be {' or '.join(EXPORTED)}")
+    require("onnxscript", "export", "radnet export")
+    if to == "openvino":
+        import_openvino("radnet export")
+    else:
+        require("onnxruntime", "export", "radnet export")
 
 
 def _write_onnx(network: LabelNetwork, spec: NetworkSpec, path: Path) -> None:

@@ -50,6 +50,9 @@ class TorchBackend:
         network: Is moved to the device and set to evaluation.
         device: As torch names it.
         precision: Of the arithmetic; weights stay float32.
+
+    Raises:
+        NetworkError: If there is no such device.
     """
 
     name = "torch"
@@ -57,8 +60,11 @@ class TorchBackend:
     def __init__(self, network: LabelNetwork, device: str = "cpu", precision: Precision = "float32") -> None:
         self._torch: Any = require("torch", "train", "running a network")
         self._half = precision == "bfloat16"
-        self._device = self._torch.device(device)
-        self.network: LabelNetwork = network.to(self._device).eval()
+        try:
+            self._device = self._torch.device(device)
+            self.network: LabelNetwork = network.to(self._device).eval()
+        except (RuntimeError, AssertionError) as error:  # a torch without CUDA asserts
+            raise NetworkError(f"device '{device}' cannot be used here; cpu always can") from error
         if self._half:
             self.network.to(memory_format=self._torch.channels_last_3d)  # type: ignore[call-overload]
 
