@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +100,23 @@ def test_what_was_measured_is_recorded(exported: Path) -> None:
     assert record["onnx"]["compared"] == "8 of seeded noise"
 
 
+RUN_OPENVINO = """
+import sys
+import numpy, radnet
+radnet.load_model(sys.argv[1], backend="openvino").embed(numpy.zeros((1, 16, 32, 32), "uint8"))
+assert sys.modules["openvino_telemetry"] is None
+"""
+
+
+def test_openvino_reports_to_nobody(exported: Path, tmp_path: Path) -> None:
+    """Its telemetry would leave the number of this machine in the home folder, unless it sees a CI server."""
+    servers = ("CI", "TF_BUILD", "JENKINS_URL")
+    environment = {name: value for name, value in os.environ.items() if name not in servers}
+    command = [sys.executable, "-c", RUN_OPENVINO, str(exported)]
+    subprocess.run(command, env={**environment, "HOME": str(tmp_path)}, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_files_of_other_weights_are_never_run(exported: Path, tmp_path: Path) -> None:
     save_model(tmp_path, trained(seed=1), SPEC, {})
     for name in ("model.onnx", "exports.json"):
@@ -104,6 +124,28 @@ def test_files_of_other_weights_are_never_run(exported: Path, tmp_path: Path) ->
     assert load_model(tmp_path).backend.name == "torch"
     with pytest.raises(NetworkError, match="has no onnx file of its weights"):
         load_model(tmp_path, backend="onnx")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"onnx": 5}', '{"onnx": {}}'], ids=str)
+def test_a_damaged_record_of_exports_vouches_for_nothing(text: str, exported: Path, tmp_path: Path) -> None:
+    for path in exported.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "exports.json").write_text(text)
+    assert load_model(tmp_path).backend.name == "torch"
+
+
+def test_weights_that_are_replaced_during_an_export_are_not_taken_for_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replace_weights(network: LabelNetwork, spec: Any, path: Path) -> None:
+        write(network, spec, path)
+        save_model(tmp_path, trained(seed=1), SPEC, {})
+
+    save_model(tmp_path, trained(), SPEC, {})
+    write = export._write_onnx
+    monkeypatch.setattr(export, "_write_onnx", replace_weights)
+    export_model(tmp_path, "onnx")
+    assert load_model(tmp_path).backend.name == "torch"
 
 
 def test_saving_again_removes_what_was_exported(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Export a model folder to ONNX or OpenVINO, and compare the result with torch before it is kept.
 
 The exported graph takes grey levels (uint8) and has the scaling inside, so that no caller can get it wrong.
-OpenVINO's file is made from the ONNX one by its own reader, without its converter and that one's telemetry.
+OpenVINO's file is made from the ONNX one by its own reader.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from radnet.networks.inference import (
     OnnxBackend,
     OpenvinoBackend,
     TorchBackend,
+    import_openvino,
     labels_of,
     run_batches,
 )
@@ -100,11 +101,10 @@ def export_model(folder: Path | str, to: str, store: Path | None = None) -> Expo
         MissingExtraError: If the packages are not installed.
     """
     folder = Path(folder)
-    if to not in EXPORTED:
-        raise NetworkError(f"cannot export to '{to}'; it must be {' or '.join(EXPORTED)}")
-    for package in ("onnxscript", *(["onnxruntime"] if to == "onnx" else ["openvino"])):
-        require(package, "export", "radnet export")
+    _check_form(to)
     spec = read_config(folder)["network"]
+    # before the weights are read: should they be replaced meanwhile, the record is of none that lie there
+    digest = digest_file(folder / WEIGHTS_NAME)
     network = read_network(folder, spec).eval()
     volumes, which = _parity_volumes(spec, store)
     with TemporaryDirectory(dir=folder, prefix=".export") as temporary:
@@ -114,16 +114,13 @@ def export_model(folder: Path | str, to: str, store: Path | None = None) -> Expo
             _write_openvino(made)
         file = made / EXPORTED[to][0]
         runner = OnnxBackend(file) if to == "onnx" else OpenvinoBackend(file)
-        expected = run_batches(TorchBackend(network), spec, volumes, BATCH)
-        found = run_batches(runner, spec, volumes, BATCH)
+        expected, found = (
+            run_batches(backend, spec, volumes, BATCH) for backend in (TorchBackend(network), runner)
+        )
         differences = compare(expected, found, spec, file.name)
         for name in EXPORTED[to]:
             (made / name).replace(folder / name)
-    record = {
-        "weights": digest_file(folder / WEIGHTS_NAME),
-        "compared": which,
-        "max_difference": differences,
-    }
+    record = {"weights": digest, "compared": which, "max_difference": differences}
     write_text(folder / EXPORTS_NAME, json.dumps({**read_exports(folder), to: record}, indent=1) + "\n")
     return ExportSummary(folder / EXPORTED[to][0], which, differences, "the same")
 
@@ -150,6 +147,17 @@ def compare(
     return {name: float(f"{difference:.2g}") for name, difference in differences.items()}
 
 
+def _check_form(to: str) -> None:
+    """Refuse an unknown form, or one whose packages are missing, before anything is computed."""
+    if to not in EXPORTED:
+        raise NetworkError(f"cannot export to '{to}'; it must be {' or '.join(EXPORTED)}")
+    require("onnxscript", "export", "radnet export")
+    if to == "openvino":
+        import_openvino("radnet export")
+    else:
+        require("onnxruntime", "export", "radnet export")
+
+
 def _write_onnx(network: LabelNetwork, spec: NetworkSpec, path: Path) -> None:
     example = torch.zeros(2, *spec.input_shape, dtype=torch.uint8)
     with _quiet():
@@ -167,7 +175,7 @@ def _write_onnx(network: LabelNetwork, spec: NetworkSpec, path: Path) -> None:
 
 
 def _write_openvino(made: Path) -> None:
-    openvino = require("openvino", "export", "radnet export")
+    openvino = import_openvino("radnet export")
     model = openvino.Core().read_model(str(made / EXPORTED["onnx"][0]))
     openvino.save_model(model, str(made / EXPORTED["openvino"][0]), compress_to_fp16=False)
 

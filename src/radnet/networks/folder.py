@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata as packages
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import ValidationError
 
@@ -124,16 +124,19 @@ def load_model(
         path: The folder.
         device: As torch names it; exported files run on `cpu` alone.
         backend: `torch`, `onnx` or `openvino`; `auto` takes the fastest that was exported and is installed.
-        precision: `bfloat16` is about twice as fast where the processor has it; not for `onnx`.
+        precision: `float32`, or `bfloat16`, which is two to three times as fast where the processor has it
+            and which `onnx` lacks.
 
     Raises:
         NetworkError: If the folder, a file or the exported form is missing, damaged, of other weights or of a
-            newer RADNet.
+            newer RADNet, or an argument is none of those named.
         MissingExtraError: If the package that runs it is not installed.
 
     Example:
         >>> radnet.load_model("work/5-pretrain/first").classify(volumes)["words"]["sequence"]
     """
+    if precision not in get_args(Precision):
+        raise NetworkError(f"no precision '{precision}'; it must be {' or '.join(get_args(Precision))}")
     folder = Path(path)
     config = read_config(folder)
     chosen = _choose(folder, device, precision) if backend == "auto" else backend
@@ -241,7 +244,8 @@ def read_exports(folder: Path) -> dict[str, dict[str, Any]]:
         found = json.loads((folder / EXPORTS_NAME).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    records = found.items() if isinstance(found, dict) else ()
+    return {form: record for form, record in records if isinstance(record, dict)}
 
 
 def _is_fresh(folder: Path, form: str) -> bool:

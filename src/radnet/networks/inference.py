@@ -6,6 +6,7 @@ arrays. Their 32-bit results differ in the last digits; what `radnet export` mea
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -49,6 +50,9 @@ class TorchBackend:
         network: Is moved to the device and set to evaluation.
         device: As torch names it.
         precision: Of the arithmetic; weights stay float32.
+
+    Raises:
+        NetworkError: If there is no such device.
     """
 
     name = "torch"
@@ -56,8 +60,11 @@ class TorchBackend:
     def __init__(self, network: LabelNetwork, device: str = "cpu", precision: Precision = "float32") -> None:
         self._torch: Any = require("torch", "train", "running a network")
         self._half = precision == "bfloat16"
-        self._device = self._torch.device(device)
-        self.network: LabelNetwork = network.to(self._device).eval()
+        try:
+            self._device = self._torch.device(device)
+            self.network: LabelNetwork = network.to(self._device).eval()
+        except (RuntimeError, AssertionError) as error:  # a torch without CUDA asserts
+            raise NetworkError(f"device '{device}' cannot be used here; cpu always can") from error
         if self._half:
             self.network.to(memory_format=self._torch.channels_last_3d)  # type: ignore[call-overload]
 
@@ -106,7 +113,7 @@ class OpenvinoBackend:
     name = "openvino"
 
     def __init__(self, path: Path, precision: Precision = "float32") -> None:
-        openvino = require("openvino", "export", "running an OpenVINO file")
+        openvino = import_openvino("running an OpenVINO file")
         hint = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
         self._model = openvino.Core().compile_model(str(path), "CPU", hint)
 
@@ -114,6 +121,22 @@ class OpenvinoBackend:
         """Return the `OUTPUTS` of (n, slices, rows, columns)."""
         found = self._model(np.ascontiguousarray(volumes))
         return {name: np.array(found[name], np.float32) for name in OUTPUTS}
+
+
+def import_openvino(what: str) -> Any:
+    """Import OpenVINO without the package that reports its import to an analytics service.
+
+    Without a file of consent `openvino_telemetry` takes consent as given; OpenVINO does without it.
+
+    Args:
+        what: What needs OpenVINO, for the error.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    return require("openvino", "export", what)
 
 
 def run_batches(
