@@ -68,7 +68,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> ArchiveSummary:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(archive_module, "SMALL_VISITS", VISITS)
         patch.setattr(archive_module, "SMALL_MATRIX", 32)
-        patch.setattr(archive_module, "make_body", lambda seed, sex, lesion: shared_body(sex))
+        patch.setattr(archive_module, "make_body", lambda seed, sex, lesion, **given: shared_body(sex))
         return write_archive(tmp_path_factory.mktemp("all") / "out", small=True)
 
 

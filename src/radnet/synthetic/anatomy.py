@@ -117,8 +117,6 @@ def make_body(
     canvas.bend(rng, frame.pliant(heights), *frame.sway(heights))
     _paint(canvas, frame, seed)
     labels = canvas.labels
-    for edge in (0, -1):  # so that whatever lies beyond the map reads as outside
-        labels[edge] = labels[:, edge] = labels[:, :, edge] = NUMBER["outside"]
     voxel, origin = np.full(3, step_mm), np.array(canvas.low)
     boxes = find_boxes(labels, voxel, origin, REGION_NUMBERS)
     return Body(labels, _tissues(build), voxel, origin, boxes, frame.stature, build.sex, build)
@@ -175,3 +173,6 @@ def _paint(canvas: Canvas, frame: Frame, seed: int) -> None:
     spine.paint_spine(canvas, frame)
     neck.paint_neck(canvas, frame)
     pathology.paint_findings(canvas, frame, stream(8))
+    labels = canvas.labels
+    for edge in (0, -1):  # so that whatever lies beyond the map reads as outside
+        labels[edge] = labels[:, edge] = labels[:, :, edge] = NUMBER["outside"]

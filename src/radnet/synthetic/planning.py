@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from radnet.synthetic.anatomy import Body
+from radnet.synthetic.frame import Frame
 from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.profiles import Vector
 from radnet.synthetic.protocols import Protocol, Trap, View
@@ -31,6 +32,10 @@ LOCALIZER_SLICES: Final[dict[Trap, int]] = {"localizer": 1, "three_plane": 3}
 """Slices in each plane."""
 LOCALIZER_GAP_MM: Final = 20.0
 SCOUT_THICKNESS_MM: Final = 60.0
+WHOLE_TRUNK_MM: Final = 165.0
+"""A field at least twice as wide is meant to hold the whole section, mm of the reference adult."""
+MARGIN: Final = 1.04
+"""Width of such a field against the trunk's."""
 POSITION_DECIMALS: Final = 4
 """Digits after the point of a position in the header; what is imaged is what is written."""
 
@@ -65,7 +70,7 @@ def _plan(body: Body, protocol: Protocol) -> Prescription:
     low, high = body.world(protocol.field.low), body.world(protocol.field.high)
     axis = NORMAL_AXIS[protocol.view]
     row, column = DIRECTIONS[protocol.view]
-    size = high - low
+    size = (high - low) * _girth(body, protocol)
     count = int(np.ceil(size[axis] / protocol.spacing_mm))
     # the planes of a localizer share one field of view
     width = size.max() if protocol.trap in LOCALIZER_SLICES else np.delete(size, axis).max()
@@ -81,6 +86,19 @@ def _plan(body: Body, protocol: Protocol) -> Prescription:
         pixel_mm=pixel_mm,
         thickness_mm=protocol.thickness_mm or protocol.spacing_mm,
     )
+
+
+def _girth(body: Body, protocol: Protocol) -> Vector:
+    """Return by how much a field that spans the whole trunk is widened for a stout patient, x y z.
+
+    Only the sides of the image grow, so that the slices stay where they are.
+    """
+    factors = np.ones(3)
+    half = (protocol.field.high[0] - protocol.field.low[0]) / 2
+    if body.build is not None and half >= WHOLE_TRUNK_MM:
+        factors[:2] = max(1.0, MARGIN * Frame(body.build).skin.bounds()[1][0] / half)
+        factors[NORMAL_AXIS[protocol.view]] = 1.0
+    return factors
 
 
 def _faultless(plan: Prescription) -> Prescription:

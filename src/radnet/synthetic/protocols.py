@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from radnet.synthetic.anatomy import Sex
+from radnet.synthetic.build import Arms, Sex
 from radnet.synthetic.ct import CtTechnique
 from radnet.synthetic.shapes import Point
 from radnet.synthetic.signal import MrTechnique
@@ -74,6 +74,10 @@ BREAST: Final = Field((-180, -195, 382), (180, 145, 530))
 BREAST_LONG: Final = Field((-150, -180, 385), (150, 55, 525))
 LUMBAR: Final = Field((-38, -70, 135), (38, 160, 400))
 LUMBAR_DISCS: Final = Field((-90, -70, 175), (90, 110, 290))
+
+
+ARMPIT_MM: Final = 650.0
+"""What reaches no higher images the trunk alone, mm of the reference adult."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,16 @@ class Visit:
     sex: Sex
     exams: tuple[Exam, ...] = field(default=())
     lesion: bool = False
+
+    @property
+    def arms(self) -> Arms:
+        """Where the arms lie: beside the head for a CT of the trunk, else beside the trunk."""
+        trunk = all(
+            exam.modality == "CT" and protocol.field.high[2] <= ARMPIT_MM
+            for exam in self.exams
+            for protocol in exam.series
+        )
+        return "up" if trunk else "down"
 
 
 NATIVE: Final = CtTechnique(noise_hu=10)
