@@ -6,9 +6,9 @@ from math import cos, exp, log, radians, sin
 
 import numpy as np
 import pytest
+from radnet.synthetic.acquisition import CtTechnique, MrTechnique, acquire_ct, acquire_mr, mr_signal
 
 from radnet.synthetic import protocols
-from radnet.synthetic.acquisition import CtTechnique, MrTechnique, acquire_ct, acquire_mr, mr_signal
 from radnet.synthetic.anatomy import Body, make_body
 from radnet.synthetic.sampling import Prescription
 from radnet.synthetic.structures import NUMBER

@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-
 from radnet.synthetic.acquisition import ct_appearance
+
 from radnet.synthetic.anatomy import Body, make_body
 from radnet.synthetic.planning import DIRECTIONS
 from radnet.synthetic.sampling import Prescription, sample
