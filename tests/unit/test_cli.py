@@ -26,7 +26,8 @@ def radnet(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProc
 
 
 def test_all_verbs_are_there() -> None:
-    assert set(VERBS) == {"run", "status", "explain", "synthesize", "release", "rules", *STAGE_VERBS}
+    others = {"run", "status", "explain", "synthesize", "contact-sheet", "release", "rules"}
+    assert set(VERBS) == others | set(STAGE_VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -16,8 +16,8 @@ from radnet.synthetic.prescription import Prescription, Resize
 from radnet.synthetic.profiles import Vector
 from radnet.synthetic.randomness import host_generator
 
-SPINE_DEPTH_MM: Final = 90.0
-"""Width of the bell of a coil behind the back."""
+SPINE_WIDTH_MM: Final = 127.0
+"""Standard deviation of the bell of a coil behind the back."""
 BACKWARDS: Final = np.array([0.0, 1.0, 0.0])
 
 
@@ -27,7 +27,7 @@ class Coils:
 
     Attributes:
         count: Coils around the patient; 0 for one that sees all alike.
-        width: Width of a coil's bell, as a share of the field of view's diagonal.
+        width: Standard deviation of a coil's bell, as a share of the field of view's diagonal.
         uniformity: Share of the shading that the scanner takes away, 0 to 1.
         seed: Of the coils' places.
     """
@@ -90,14 +90,14 @@ def _centres(coils: Coils, plan: Prescription, places: list[Vector], behind: boo
     if behind:
         axes = np.array([plan.step, plan.column, plan.row])
         back = np.sign(axes @ BACKWARDS) * (np.abs(axes @ BACKWARDS) > 0.5)
-        return ((low + high) / 2 + back * size / 2)[None], SPINE_DEPTH_MM * 2**0.5
+        return ((low + high) / 2 + back * size / 2)[None], SPINE_WIDTH_MM
     rng = host_generator("coils", coils.seed)
     turns = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(coils.count) / max(coils.count, 1)
     heights = rng.uniform(-0.6, 0.6, coils.count)
-    strength = rng.uniform(0.45, 0.7, coils.count)
+    strength = rng.uniform(0.45, 0.65, coils.count)
     long_axes = np.argsort(size)[1:]
     centres = np.tile((low + high) / 2, (coils.count, 1))
-    centres[:, long_axes[0]] += strength * np.cos(turns) * size[long_axes[0]] * 1.1
-    centres[:, long_axes[1]] += strength * np.sin(turns) * size[long_axes[1]] * 1.1
+    centres[:, long_axes[0]] += strength * np.cos(turns) * size[long_axes[0]]
+    centres[:, long_axes[1]] += strength * np.sin(turns) * size[long_axes[1]]
     centres[:, np.argsort(size)[0]] += heights * size.min()
     return centres, coils.width * diagonal

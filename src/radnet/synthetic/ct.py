@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 
 from radnet.synthetic.arrays import Array, Arrays
-from radnet.synthetic.furniture import FURNITURE, NO_FURNITURE, Furniture, furnish
+from radnet.synthetic.furniture import FURNITURE, NO_FURNITURE, Furniture, content_mm, furnish
 from radnet.synthetic.prescription import NO_RESIZE, Prescription, Resize
 from radnet.synthetic.profiles import Matrix, Spread, Vector, noise_root, spread_matrix
 from radnet.synthetic.randomness import host_generator, key_of, normals
@@ -37,6 +37,8 @@ IODINE_BY_KVP: Final = {80: 1.7, 100: 1.3, 120: 1.0, 140: 0.85}
 """Enhancement at a tube voltage against 120 kV (from memory; about the ratios of Bae 2010)."""
 FINE_STEPS: Final = 4
 """Points across a slice's thickness at which its noise is thought of."""
+HALF_WATER: Final = 500.0
+"""HU + 1000 above which a voxel is body."""
 METAL_HU: Final = 3000.0
 STREAKS: Final = 9
 """Bright and dark rays around metal."""
@@ -132,7 +134,9 @@ def acquire_ct(
     patient = list(patient or [tissues()[name] for name in subject.body.tissues])
     spreads = _spreads(subject, plan, technique)
     reach = [spread.reach_mm for spread in spreads]
-    laid = furnish(subject, lay(subject, plan, (reach[0], reach[1], reach[2])), artefacts.furniture)
+    content = content_mm(subject, artefacts.furniture)
+    laid = lay(subject, plan, (reach[0], reach[1], reach[2]), content)
+    laid = furnish(subject, laid, artefacts.furniture)
     slices, rows, columns = (laid.matrix(axis, spread) for axis, spread in enumerate(spreads))
     matrices = resize.after((slices, rows, columns))
     table = _numbers(patient, technique, artefacts)
@@ -140,7 +144,7 @@ def acquire_ct(
     image = resample(arrays, numbers, matrices)
     pixels_mm = tuple(float(size) / len(m) for size, m in zip(_sizes_mm(plan), matrices[1:], strict=True))
     lateral, depth = _paths(arrays, image, pixels_mm)
-    noise = _noise(arrays, plan, technique, resize, lateral, depth, seed)
+    noise = _noise(arrays, plan, technique, resize, image, (lateral, depth), seed)
     if artefacts.streaks:
         noise += _starved(arrays, lateral, depth, technique, seed) * artefacts.streaks
         if _has_metal(subject, patient, artefacts):
@@ -196,19 +200,20 @@ def _noise(
     plan: Prescription,
     technique: CtTechnique,
     resize: Resize,
-    lateral: Array,
-    depth: Array,
+    image: Array,
+    paths: tuple[Array, Array],
     seed: Sequence[int],
 ) -> Array:
     """Return the noise of the reconstruction: correlated as the kernel is, louder where rays are weak."""
-    roots = _noise_roots(plan, technique, resize)
-    shape = (lateral.shape[0], lateral.shape[1], depth.shape[2])
-    noise = coloured(arrays, normals(arrays, key_of(*seed, "dose"), shape), roots)
+    roots, (lateral, depth) = _noise_roots(plan, technique, resize), paths
+    noise = coloured(arrays, normals(arrays, key_of(*seed, "dose"), tuple(image.shape)), roots)
     xp = arrays.xp
     down, across = xp.exp(lateral * PATH_NOISE), xp.exp(depth * PATH_NOISE)
-    level = xp.sqrt((down * down).mean() * (across * across).mean())
-    noise *= down * (technique.noise_hu / level)
-    noise *= across
+    louder = down * across
+    body = arrays.cast(image > HALF_WATER, "float32")
+    level = xp.sqrt((louder * louder * body).sum() / (body.sum() + 1))
+    noise *= louder
+    noise *= technique.noise_hu / (level + 1e-3)
     return noise
 
 

@@ -5,7 +5,7 @@ Everything follows from a generator, so that equal seeds give equal examinations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -32,6 +32,10 @@ MAX_SLICES: Final = 800
 MAX_TILT_DEG: Final = 18.0
 """Angle of the normal against the body's axis that still has a view; beyond 20 a stack is oblique."""
 OBLIQUE_DEG: Final = (25.0, 45.0)
+HEAD_DOSE_NOISE: Final = 0.5
+"""Noise of a head's CT against that of a body's: a skull is given more dose."""
+ALONG_BODY: Final = 0.5
+"""Part of a direction along the body from which it is oversampled, so that nothing wraps."""
 MATRICES: Final = {"ct": (512,), "mr": (192, 224, 256, 288, 320, 384, 448, 512)}
 """Pixels along the longer side."""
 
@@ -88,13 +92,12 @@ def draw_examination(
         rng: Where the numbers come from.
     """
     technique = draw_technique(sequence, contrast, rng)
+    if target.head and isinstance(technique, CtTechnique):
+        technique = replace(technique, noise_hu=technique.noise_hu * HEAD_DOSE_NOISE)
     box = draw_box(subject, target, rng)
-    plan, spacing_mm = _draw_plan(box, plane, isinstance(technique, CtTechnique), target.head, rng)
-    artefacts: CtArtefacts | MrArtefacts
-    if isinstance(technique, CtTechnique):
-        artefacts = _ct_artefacts(rng)
-    else:
-        artefacts = _mr_artefacts(subject, plan, rng)
+    is_ct = isinstance(technique, CtTechnique)
+    plan, spacing_mm = _draw_plan(box, plane, is_ct, target.head, rng)
+    artefacts = _ct_artefacts(rng) if is_ct else _mr_artefacts(plan, target.core, rng)
     return Examination(target, plane, plan, spacing_mm, technique, artefacts)
 
 
@@ -177,18 +180,20 @@ def _ct_artefacts(rng: np.random.Generator) -> CtArtefacts:
     return CtArtefacts(furniture, fillings, float(rng.uniform(0, 1)), bool(rng.random() < 0.3))
 
 
-def _mr_artefacts(subject: Subject, plan: Prescription, rng: np.random.Generator) -> MrArtefacts:
+def _mr_artefacts(plan: Prescription, core: bool, rng: np.random.Generator) -> MrArtefacts:
     coils = Coils(
         count=int(rng.choice([0, 1, 2, 4, 8, 12], p=[0.15, 0.05, 0.1, 0.3, 0.3, 0.1])),
-        width=rng.uniform(0.4, 1.0),
+        width=float(np.exp(rng.uniform(np.log(0.16), np.log(0.7)))),
         uniformity=rng.uniform(0, 0.95),
         seed=int(rng.integers(1 << 31)),
     )
     ghost = float(np.exp(rng.uniform(np.log(0.01), np.log(0.08)))) if rng.random() < 0.35 else 0.0
+    phase_axis = int(rng.choice([1, 2]))
+    along_body = abs((plan.column if phase_axis == 1 else plan.row)[2]) > ALONG_BODY
     return MrArtefacts(
         coils,
-        phase_axis=int(rng.choice([1, 2])),
-        wrap=bool(rng.random() < 0.2),
+        phase_axis=phase_axis,
+        wrap=bool(rng.random() < 0.2) and not along_body and not core,
         ghost=ghost,
         ghost_share=rng.uniform(0.08, 0.5),
         cross_talk=float(rng.uniform(0, 0.08) * (rng.random() < 0.3)),

@@ -18,6 +18,10 @@ SPINE_HALF_MM: Final = (30.0, 60.0)
 """Half the width of a sagittal spine or joint examination."""
 CUT_SHARE: Final = 0.2
 """How often a box stops short of its target at one end."""
+FOCUSED_SHARE: Final = 0.15
+"""How often the field of view is that of the region and not of the whole cross-section."""
+LEAST_FIELD_MM: Final = 140.0
+"""Smallest side of a field of view in the axial plane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +32,24 @@ class Target:
         name: In a hospital's words.
         regions: What it means to cover.
         weight: How common it is among those of a region.
-        head: Whether the field of view is that of a head.
+        head: Whether the slices follow the head's own tilt.
+        core: Whether raised arms are left out.
     """
 
     name: str
     regions: tuple[str, ...]
     weight: float = 1.0
     head: bool = False
+    core: bool = False
 
 
 TARGETS: Final = (
-    Target("brain", ("brain",), 4, head=True),
-    Target("head", ("brain", "upper_head_neck"), 1, head=True),
-    Target("face", ("upper_head_neck",), 2, head=True),
-    Target("neck", ("upper_head_neck", "lower_head_neck"), 2),
-    Target("larynx", ("lower_head_neck",), 2),
-    Target("head and neck", ("brain", "upper_head_neck", "lower_head_neck"), 1),
+    Target("brain", ("brain",), 4, head=True, core=True),
+    Target("head", ("brain", "upper_head_neck"), 1, head=True, core=True),
+    Target("face", ("upper_head_neck",), 2, head=True, core=True),
+    Target("neck", ("upper_head_neck", "lower_head_neck"), 2, core=True),
+    Target("larynx", ("lower_head_neck",), 2, core=True),
+    Target("head and neck", ("brain", "upper_head_neck", "lower_head_neck"), 1, core=True),
     Target("neck and chest", ("lower_head_neck", "lung"), 0.7),
     Target("chest", ("lung",), 4),
     Target("breast", ("breast",), 3),
@@ -88,16 +94,15 @@ def draw_box(subject: Subject, target: Target, rng: np.random.Generator) -> Vect
     if rng.random() < CUT_SHARE:
         cut = rng.uniform(0.1, 0.45) * (high_z - low_z)
         low_z, high_z = (low_z + cut, high_z) if rng.random() < 0.5 else (low_z, high_z - cut)
-    outline = subject.outline_mm(low_z, high_z)
+    outline = subject.outline_mm(low_z, high_z, target.core)
     box = np.array([[*region[0, :2], low_z], [*region[1, :2], high_z]])
-    focused = rng.random() < 0.2
+    focused = rng.random() < FOCUSED_SHARE
     for axis in (0, 1):
         around = region[:, axis] if focused else outline[:, axis]
         span = float(np.ptp(around))
-        box[:, axis] = (
-            around[0] - rng.uniform(-0.06, 0.16) * span,
-            around[1] + rng.uniform(-0.06, 0.16) * span,
-        )
+        low, high = around + np.array([-1, 1]) * rng.uniform(-0.06, 0.16, 2) * span
+        lacking = max(0.0, LEAST_FIELD_MM - float(high - low)) / 2
+        box[:, axis] = low - lacking, high + lacking
     return box
 
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from radnet.synthetic.arrays import Array, Arrays
+from radnet.synthetic.profiles import Vector
 from radnet.synthetic.sampling import TEXTURES, Laid, Subject
 
 FURNITURE: Final = ("table", "table_core", "cloth")
 """Tissues of the codes that follow the body's structures."""
+TABLE_MM: Final = 600.0
+"""How far the table reaches beyond head and feet of the map."""
 SKIN_MM: Final = 3.0
 """Thickness of a table's shell, and of a sheet."""
 
@@ -37,6 +40,17 @@ class Furniture:
 
 NO_FURNITURE: Final = Furniture()
 """Nothing but the body."""
+
+
+def content_mm(subject: Subject, furniture: Furniture) -> Vector:
+    """Return the box beyond which there is air: the body's, and the table's as long as it is wanted."""
+    box = subject.extent_mm.copy()
+    if furniture.table:
+        box[0, 0] = min(box[0, 0], _middle_mm(subject) - furniture.half_width_mm)
+        box[1, 0] = max(box[1, 0], _middle_mm(subject) + furniture.half_width_mm)
+        box[0, 2], box[1, 2] = box[0, 2] - TABLE_MM, box[1, 2] + TABLE_MM
+        box[1, 1] += furniture.gap_mm + furniture.thickness_mm
+    return box
 
 
 def furnish(subject: Subject, laid: Laid, furniture: Furniture) -> Laid:

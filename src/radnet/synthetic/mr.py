@@ -213,10 +213,11 @@ def _metal_void(
     arrays = subject.arrays
     near = _seen(arrays, laid, np.repeat(np.array(metal, float), len(GRAIN)))
     wide = Spread(2.0, METAL_REACH_MM)
-    for axis in range(3):
-        size = near.shape[axis]
-        near = arrays.along(spread_matrix(np.arange(size), size, float(laid.step_mm[axis]), wide), near, axis)
-    return 1 - arrays.xp.clip(resample(arrays, near, matrices) * METAL_LOSS, 0, 1)
+    first, second, third = (
+        matrix @ spread_matrix(np.arange(matrix.shape[1]), matrix.shape[1], float(step_mm), wide)
+        for matrix, step_mm in zip(matrices, laid.step_mm, strict=True)
+    )
+    return 1 - arrays.xp.clip(resample(arrays, near, (first, second, third)) * METAL_LOSS, 0, 1)
 
 
 def _noise_roots(

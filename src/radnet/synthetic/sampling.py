@@ -35,6 +35,10 @@ SOFT_VOXELS: Final = 0.5
 """Standard deviation of the blur that hides the map's voxels."""
 COARSE_VOXELS: Final = 4
 """Distance between the points of the coarse grain."""
+CONTENT_MARGIN_MM: Final = 16.0
+"""Air around the body that is kept, for what a scan moves there: fat by its chemical shift."""
+CORE_HALF_MM: Final = 115.0
+"""Half the width of a head and neck with room for the ears."""
 STILL_VOXELS: Final = 1e-4
 """Way along a line of the grid below which it counts as standing still."""
 SHARE_OF_THICKNESS: Final = 0.26
@@ -54,6 +58,7 @@ class Subject:
         extent_mm: (2, 3) lowest and highest corner of all that is not outside.
         outlines_mm: (z, 2, 2) lowest and highest x and y of what is not outside, plane by plane; NaN in
             planes that hold nothing.
+        core_outlines_mm: The same of what lies within `CORE_HALF_MM` of the midline.
     """
 
     body: Body
@@ -62,17 +67,25 @@ class Subject:
     present: frozenset[int]
     extent_mm: Vector
     outlines_mm: Vector
+    core_outlines_mm: Vector
 
     @property
     def origin_mm(self) -> Vector:
         """Position of the first code's centre."""
         return self.body.origin_mm - self.body.voxel_mm
 
-    def outline_mm(self, low_z_mm: float, high_z_mm: float) -> Vector:
-        """Return lowest and highest x and y of the body between two heights, (2, 2) mm."""
+    def outline_mm(self, low_z_mm: float, high_z_mm: float, core: bool = False) -> Vector:
+        """Return lowest and highest x and y of the body between two heights, (2, 2) mm.
+
+        Args:
+            low_z_mm: Lower height.
+            high_z_mm: Upper height.
+            core: Whether only what is near the midline counts: head and neck without raised arms.
+        """
+        outlines = self.core_outlines_mm if core else self.outlines_mm
         places = (np.array([low_z_mm, high_z_mm]) - self.body.origin_mm[2]) / self.body.voxel_mm[2]
-        first, last = np.clip(np.rint(places), 0, len(self.outlines_mm) - 1).astype(int).tolist()
-        planes = self.outlines_mm[first : last + 1]
+        first, last = np.clip(np.rint(places), 0, len(outlines) - 1).astype(int).tolist()
+        planes = outlines[first : last + 1]
         found = planes[np.isfinite(planes[:, 0, 0])]
         if not len(found):
             return self.extent_mm[:, :2]
@@ -91,18 +104,22 @@ def prepare(body: Body, arrays: Arrays | None = None, seed: int = 0) -> Subject:
     labels = np.pad(body.labels, 1)
     present = frozenset(np.unique(body.labels).tolist())
     codes = arrays.cast(arrays.put(labels), "int16") * TEXTURES + _texture(arrays, labels.shape, seed)
-    outlines = _outlines_mm(body)
+    outlines = _outlines_mm(body, np.inf)
     filled = np.flatnonzero(np.isfinite(outlines[:, 0, 0]))
     heights = body.origin_mm[2] + (filled[[0, -1]] + np.array([-0.5, 0.5])) * body.voxel_mm[2]
     extent = np.array(
         [[*np.nanmin(outlines[:, 0], 0), heights[0]], [*np.nanmax(outlines[:, 1], 0), heights[1]]]
     )
-    return Subject(body, arrays, codes, present, extent, outlines)
+    return Subject(body, arrays, codes, present, extent, outlines, _outlines_mm(body, CORE_HALF_MM))
 
 
-def _outlines_mm(body: Body) -> Vector:
-    """Return the outline of every plane, (z, 2, 2) mm."""
+def _outlines_mm(body: Body, half_mm: float) -> Vector:
+    """Return the outline of every plane within some distance of the midline, (z, 2, 2) mm."""
     filled = body.labels > 0
+    columns = np.flatnonzero(np.any(filled, axis=(0, 1)))
+    middle = (columns[0] + columns[-1]) / 2 if len(columns) else 0.0
+    away_mm = np.abs(np.arange(filled.shape[2]) - middle) * body.voxel_mm[0]
+    filled = filled & (away_mm <= half_mm)
     result = np.full((len(filled), 2, 2), np.nan)
     for column, lines in enumerate((np.any(filled, axis=1), np.any(filled, axis=2))):
         some = np.any(lines, axis=1)
@@ -172,21 +189,45 @@ class Laid:
         return spread_matrix(places, self.codes.shape[axis], step_mm, spread)
 
 
-def lay(subject: Subject, plan: Prescription, reach_mm: tuple[float, float, float]) -> Laid:
-    """Lay a grid over the body that holds a scan and its surroundings.
+def lay(
+    subject: Subject,
+    plan: Prescription,
+    reach_mm: tuple[float, float, float],
+    content_mm: Vector | None = None,
+) -> Laid:
+    """Lay a grid over the body that holds a scan and its surroundings, as far as there is anything.
 
     Args:
         subject: The body.
         plan: The scan.
         reach_mm: How far the grid goes beyond the scan's first and last slice, row and column.
+        content_mm: (2, 3) box beyond which there is air; the body's without it.
     """
     axes = np.array([plan.step, plan.column, plan.row])
     offsets = plan.offsets_mm()
     spans = [(float(o.min()) - r, float(o.max()) + r) for o, r in zip(offsets, reach_mm, strict=True)]
+    content = subject.extent_mm if content_mm is None else content_mm
+    spans = _within(spans, axes, plan.positions[0], content)
     straight = bool((np.abs(axes).max(axis=1) > ALONG_AXIS).all())
     take = _straight if straight else _turned
     codes, steps, first = take(subject, plan, axes, spans)
     return Laid(codes, steps, first, offsets, axes, plan.positions[0])
+
+
+def _within(
+    spans: list[tuple[float, float]], axes: Vector, start_mm: Vector, content_mm: Vector
+) -> list[tuple[float, float]]:
+    """Cut the spans of a grid to where a box is; at least a few points are left."""
+    grown = content_mm + np.array([[-CONTENT_MARGIN_MM], [CONTENT_MARGIN_MM]])
+    corners = np.array(
+        [[grown[i, 0], grown[j, 1], grown[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+    )
+    places = np.linalg.solve(axes.T, (corners - start_mm).T)
+    result = []
+    for (low, high), near, far in zip(spans, places.min(axis=1), places.max(axis=1), strict=True):
+        first = min(max(low, float(near)), high)
+        result.append((first, max(min(high, float(far)), first)))
+    return result
 
 
 def _straight(

@@ -127,7 +127,7 @@ def _images(
         numbers = host(acquire_ct(subject, plan, technique, seed, artefacts, patient))
         return np.asarray(np.rint(numbers), np.int16)
     coils = Coils(
-        int(rng.integers(4, 9)), rng.uniform(0.5, 0.9), rng.uniform(0.3, 0.9), int(rng.integers(1 << 30))
+        int(rng.integers(4, 9)), rng.uniform(0.3, 0.6), rng.uniform(0.3, 0.9), int(rng.integers(1 << 30))
     )
     imperfect = MrArtefacts(coils, cut_off=rng.uniform(1.0, 1.4))
     values = host(acquire_mr(subject, plan, technique, seed, imperfect, patient))

@@ -47,7 +47,7 @@ def draw_technique(sequence: str, contrast: bool, rng: np.random.Generator) -> C
             technique,
             field_t=field_t,
             phase=_mr_phase(contrast, rng),
-            noise=_between_logs(rng, 0.004, 0.04),
+            noise=_between_logs(rng, 0.003, 0.022),
             bandwidth_hz=_between_logs(rng, 120, 500) * (1 if field_t < 2 else 1.5),
         )
         if sequence_of(technique) == sequence:

@@ -121,6 +121,7 @@ class Spread:
         t1: Of T1, as a share of it.
         t2: Of T2 and T2*, as a share of them.
         proton_density: As a share of it.
+        steatosis: Of the fat that every second patient's liver and pancreas hold besides.
     """
 
     hu: float = 4.0
@@ -128,10 +129,15 @@ class Spread:
     t1: float = 0.07
     t2: float = 0.10
     proton_density: float = 0.04
+    steatosis: float = 0.06
 
 
-NO_SPREAD: Final = Spread(0, 0, 0, 0, 0)
+NO_SPREAD: Final = Spread(0, 0, 0, 0, 0, 0)
 """The values of the table."""
+FATTY: Final = frozenset({"liver", "pancreas"})
+"""Organs that may hold fat."""
+STEATOSIS_HU: Final = 150.0
+"""Fall of the CT number for a whole share of fat (from memory: about 1.5 HU for one percent)."""
 RIGID: Final = frozenset({"air", "metal", "table", "table_core", "cloth"})
 """What no patient is made of; its values stay."""
 
@@ -142,14 +148,16 @@ def varied(tissue: Tissue, spread: Spread, rng: np.random.Generator) -> Tissue:
     Args:
         tissue: A row of the table.
         spread: How far patients differ.
-        rng: Draws five numbers, whatever the tissue.
+        rng: Draws six numbers, whatever the tissue.
     """
-    z = np.clip(rng.standard_normal(5), -2.5, 2.5).tolist()
+    z = np.clip(rng.standard_normal(6), -2.5, 2.5).tolist()
     if tissue.name in RIGID or spread == NO_SPREAD:
         return tissue
     t1, t2 = np.exp(spread.t1 * z[2]), np.exp(spread.t2 * z[3])
     uptake = float(np.exp(spread.uptake * z[1]))
     native = tissue.hu["native"] + spread.hu * z[0] * max(1.0, abs(tissue.hu["native"]) / 150)
+    steatosis = spread.steatosis * max(0.0, z[5]) if tissue.name in FATTY else 0.0
+    native -= steatosis * STEATOSIS_HU
     relaxation = {}
     for tesla, times in tissue.relaxation.items():
         t2_ms = min(times.t2_ms * t2, times.t1_ms * t1)
@@ -158,6 +166,7 @@ def varied(tissue: Tissue, spread: Spread, rng: np.random.Generator) -> Tissue:
         tissue,
         hu={phase: native + uptake * (hu - tissue.hu["native"]) for phase, hu in tissue.hu.items()},
         relaxation=relaxation,
+        fat_fraction=tissue.fat_fraction + steatosis,
         proton_density=min(tissue.proton_density * float(np.exp(spread.proton_density * z[4])), 1.05),
         gadolinium_mmol={phase: mmol * uptake for phase, mmol in tissue.gadolinium_mmol.items()},
     )

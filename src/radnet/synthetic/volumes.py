@@ -41,8 +41,10 @@ HEAD_SEQUENCES: Final = ("t1_flair", "t2_flair")
 HEAD_REGIONS: Final = ("brain", "upper_head_neck", "lower_head_neck", NO_REGION)
 HEAD_SHARE: Final = 0.6
 """Share of those sequences' other examinations that are moved to the head."""
-VISITS: Final = 8
-"""Times that the tissues of a body are drawn anew, as those of another patient of the same build."""
+PATIENTS_OF_A_BUILD: Final = 8
+"""How often the tissues of a body are drawn anew, as those of another patient of the same build."""
+GAMMA_SPREAD: Final = 0.12
+"""Standard deviation of the logarithm of the exponent of MR grey levels."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,25 @@ def draw_volumes(
         yield draw_volume(subjects, seed, number, design)
 
 
+@dataclass(frozen=True)
+class Case:
+    """One volume of a stream, before it is acquired.
+
+    Attributes:
+        body: Number of the subject.
+        examination: How it is scanned.
+        patient: Which of the patients of that build.
+        config: Shape and window of the volume.
+        gamma: Exponent of an MR volume's grey levels.
+    """
+
+    body: int
+    examination: Examination
+    patient: int
+    config: VolumesConfig
+    gamma: float
+
+
 def draw_volume(subjects: Sequence[Subject], seed: int, number: int, design: Design) -> LabelledVolume:
     """Draw one volume of a stream.
 
@@ -148,19 +169,25 @@ def draw_volume(subjects: Sequence[Subject], seed: int, number: int, design: Des
         number: Of the volume in it.
         design: What the stream is made of.
     """
+    case = draw_case(subjects, seed, number, design)
+    subject = subjects[case.body]
+    patient = patient_tissues(subject, design.spread, f"{seed} {case.body} {case.patient}")
+    return make_volume(subject, case.examination, (seed, number), case.config, patient, case.body, case.gamma)
+
+
+def draw_case(subjects: Sequence[Subject], seed: int, number: int, design: Design) -> Case:
+    """Draw what one volume of a stream is of; acquires nothing. See `draw_volume`."""
     rng = host_generator("volume", seed, number)
     sequence, contrast, plane, region = _cell(design, seed, number)
     if sequence in HEAD_SEQUENCES and region not in HEAD_REGIONS and rng.random() < HEAD_SHARE:
         region = str(rng.choice(HEAD_REGIONS))
     body, target = _choose(subjects, region, rng)
-    subject = subjects[body]
-    examination = draw_examination(subject, target, sequence, plane, contrast, rng)
-    patient = patient_tissues(subject, design.spread, f"{seed} {body} {rng.integers(VISITS)}")
-    config = (
-        _draw_intensity(design.shape, rng) if design.varied_intensity else VolumesConfig(shape=design.shape)
-    )
-    gamma = float(np.exp(rng.normal(0, 0.12))) if design.varied_intensity else 1.0
-    return make_volume(subject, examination, (seed, number), config, patient, body, gamma)
+    examination = draw_examination(subjects[body], target, sequence, plane, contrast, rng)
+    patient = int(rng.integers(PATIENTS_OF_A_BUILD))
+    if not design.varied_intensity:
+        return Case(body, examination, patient, VolumesConfig(shape=design.shape), 1.0)
+    config = _draw_intensity(design.shape, rng)
+    return Case(body, examination, patient, config, float(np.exp(rng.normal(0, GAMMA_SPREAD))))
 
 
 def _cell(design: Design, seed: int, number: int) -> tuple[str, bool, Plane, str]:
