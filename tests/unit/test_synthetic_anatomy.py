@@ -20,7 +20,7 @@ MENS = {"prostate", "seminal_vesicle", "testis"}
 BY_CHANCE = {"cyst", "tumour", "pleural_effusion", "gallstone", "metal", "rectum_gas"}
 BONES = [name for name, tissue in TISSUE_OF.items() if tissue in ("bone", "marrow")]
 
-DIGEST = "de631069c0d489e33b162c0c3752332302e2c5cab9cb194d55b915bcdcdad168"
+DIGEST = "d0706d5a7ae7b38f1d4014eaa005070115f0613e7049c24c7ec0d15f0bf3c30a"
 """SHA-256 of the labels of one body, promised to be equal on every machine; it changes with the anatomy."""
 
 
@@ -126,7 +126,7 @@ def test_organs_hang_together(names):
 def test_the_cord_runs_unbroken_from_the_skull_to_the_loin(sex):
     body = adult(sex)
     cord = mask(body, "cord")
-    ends = [body.world((0, 0, height))[2] for height in (CORD_END_MM + 25, 735)]
+    ends = [body.world((0, 0, height))[2] for height in (CORD_END_MM + 15, 735)]
     first, last = (int((end - body.origin_mm[2]) / body.voxel_mm[2]) for end in ends)
     planes = [np.argwhere(plane) for plane in cord[first:last]]
     assert all(len(found) for found in planes)

@@ -89,7 +89,7 @@ def read_nifti(path: Path | str) -> NiftiVolume:
 
 def _checked_affine(image: Any, path: Path) -> NDArray[np.float64]:
     """Return the affine to RAS mm, once it is sure that there is one."""
-    with ImageOpener(path) as stored:  # as it is written: nibabel mends a missing spacing to 1 mm
+    with ImageOpener(str(path)) as stored:  # as it is written: nibabel mends a missing spacing to 1 mm
         header = type(image.header).from_fileobj(stored, check=False)
     zooms = np.asarray(header["pixdim"][1 : 1 + min(3, int(header["dim"][0]))], float)
     if len(zooms) < 3:
