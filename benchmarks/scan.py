@@ -31,6 +31,7 @@ import pydicom
 from pydicom.multival import MultiValue
 from scan_archive import write_archive
 
+from radnet.config import ScanConfig
 from radnet.executors import Workers, map_chunks
 from radnet.scan.attributes import CHARACTER_SET, PATIENT_ID, TAGS
 from radnet.scan.neighbours import Neighbours
@@ -42,7 +43,7 @@ from radnet.tables import INSTANCE_COLUMNS, INTEGER, REAL, REALS
 
 KEY: Final = b"a key for the benchmark, 32 bytes"
 KEYWORDS: Final = list(TAGS)
-CHUNK_FILES: Final = 200
+CHUNK_FILES: Final = ScanConfig().chunk_files
 BEFORE_PIXELS: Final = 0x7FE0000F
 RESULTS: Final = Path(__file__).parent / "results" / "scan.json"
 TARGETS: Final = {"pydicom": 8.0, "GDCM or dicomsdl": 1.7, "dicomsdl getValues": 1.7, "two processes": 1.7}

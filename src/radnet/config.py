@@ -65,7 +65,7 @@ class ScanConfig(_Table):
     patient_key: Path | None = None
     """File with the secret that keys the patients' hashes; by default `patient.key` in the workspace, made at
     the first scan. Name one outside to match patients between workspaces."""
-    chunk_files: Annotated[int, Field(ge=1, le=100_000)] = 200
+    chunk_files: Annotated[int, Field(ge=1, le=100_000)] = 500
     """Files that a worker takes at a time."""
 
 

@@ -153,7 +153,7 @@ def run_pipeline(
         Each stage and its summary; None as summary when it was fresh already.
 
     Raises:
-        RadnetError: Whatever a stage refuses.
+        RadnetError: Whatever a stage refuses, and sources without any image.
     """
     last = STAGES.index(find_stage(until))
     workspace = Workspace(work)
@@ -163,6 +163,11 @@ def run_pipeline(
             yield stage, summary
             if not summary.complete:
                 return
+            if not summary.n_instances:
+                raise SourceError(
+                    f"none of the {summary.n_files} files found is a CT or MR image; "
+                    f"{summary.skipped} says of each why; check the path"
+                )
         elif _state(stage, workspace, config).state == "fresh":
             yield stage, None
         elif stage.parallel:

@@ -54,7 +54,9 @@ def test_commands_and_options_exist(document: Path) -> None:
             assert option in help_text.stdout, f"{option} in: {line}"
 
 
-@pytest.mark.parametrize("code", fenced(ROOT / "docs/how-to/synthetic.md", "python"), ids=["stream", "scan"])
+@pytest.mark.parametrize(
+    "code", fenced(ROOT / "docs/how-to/synthetic.md", "python"), ids=["stream", "scan", "body"]
+)
 def test_synthetic_examples_run(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -11,7 +11,7 @@ import pytest
 from small_archives import write_series
 
 from radnet.config import load_config
-from radnet.errors import RadnetError, WorkspaceError
+from radnet.errors import RadnetError, SourceError, WorkspaceError
 from radnet.executors import Shard, Workers
 from radnet.pipeline import STAGES, Stage, run_pipeline, status
 from radnet.workspace import Workspace
@@ -147,6 +147,16 @@ def test_the_share_that_ends_the_scan_goes_on_alone(tmp_path: Path) -> None:
     assert run(tmp_path, "labels", Shard(0, 2)) == ["scan"]
     assert states(tmp_path)["scan"] == "incomplete"
     assert run(tmp_path, "labels", Shard(1, 2)) == ["scan", "series", "labels"]
+
+
+def test_sources_without_any_image_are_refused_and_say_where_the_reasons_are(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
+    steps = run_pipeline(tmp_path, tmp_path / "work", workers=SERIAL)
+    assert next(steps)[1].n_skipped == {"not_dicom": 1}
+    with pytest.raises(
+        SourceError, match=r"none of the 1 files found is a CT or MR image; .*skipped.parquet"
+    ):
+        next(steps)
 
 
 def test_no_workspace_is_no_empty_one(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_only_what_is_new_or_changed_is_read_and_what_is_gone_is_forgotten(desk:
     write_image(one / "IM0001", image(8, 1))
     os.utime(one / "IM0002", ns=(0, 0))
     summary = desk.scan()
-    assert summary.n_read == 3
+    assert (summary.n_read, summary.n_forgotten) == (3, 1)
     assert desk.tables() == desk.undisturbed()
     rows = pl.concat(
         pl.read_parquet(path) for path in (desk.folder / "work/1-scan/parts").glob("*/*.parquet")
@@ -158,8 +158,10 @@ def test_a_changed_archive_is_read_again_as_a_whole(desk: Desk) -> None:
 
 
 def test_another_source_is_another_table(desk: Desk) -> None:
-    desk.scan()
-    assert desk.scan("work", "0/1", desk.archive / "one").n_read == 0
+    before = desk.scan()
+    after = desk.scan("work", "0/1", desk.archive / "one")
+    assert (before.n_forgotten, after.n_read) == (0, 0)
+    assert after.n_forgotten == before.n_files - after.n_files, "said, not done in silence"
     assert desk.tables() == desk.undisturbed(desk.archive / "one")
 
 

@@ -59,6 +59,13 @@ def test_the_later_row_wins_and_an_empty_value_takes_back(tmp_path: Path) -> Non
     assert labels["view"].to_list() == ["sagittal", "sagittal", None]
 
 
+def test_decisions_on_what_is_not_here_are_counted(tmp_path: Path) -> None:
+    rows = ("a1,,view,axial", ",1.3,view,axial", "c9,,view,axial", ",1.9,view,axial")
+    text = "\n".join(["stack_id,SeriesInstanceUID,label,value", *rows])
+
+    assert load_decisions(decisions(tmp_path, text)).strangers(HEADERS) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -48,6 +48,12 @@ class Decisions:
                 found |= {row: decided[frame[key][row]] for row in rows}
         return found
 
+    def strangers(self, frame: pl.DataFrame) -> int:
+        """Count the decided identifiers that no row of a frame bears."""
+        decided = {identifier for decisions in self.by_label.values() for identifier in decisions}
+        known = {identifier for key in KEYS if key in frame.columns for identifier in frame[key]}
+        return len(decided - known)
+
 
 def load_decisions(path: Path | None) -> Decisions:
     """Read a decisions file.

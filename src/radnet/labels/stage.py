@@ -26,6 +26,7 @@ from radnet.labels.artefacts import (
     as_evidence,
 )
 from radnet.labels.confidence import CONFIDENCE_NAME
+from radnet.labels.decisions import load_decisions
 from radnet.labels.engine import Labeller
 from radnet.labels.exclusions import add_exclusions
 from radnet.labels.funnel import count_funnel
@@ -49,6 +50,8 @@ class LabelSummary:
         n_kept: Stacks kept for training.
         excluded: Stacks by first reason.
         status: Stacks by status (decided, conflict, unknown), by label.
+        n_stray_decisions: Stacks and series that people decided on and that are not in this workspace;
+            None without a decisions file.
         labels: The table of labels.
         votes: The table of votes.
         funnel: The table of steps.
@@ -58,6 +61,7 @@ class LabelSummary:
     n_kept: int
     excluded: dict[str, int]
     status: dict[str, dict[str, int]]
+    n_stray_decisions: int | None
     labels: Path
     votes: Path
     funnel: Path
@@ -94,10 +98,16 @@ def label_stacks(
         n_kept=int(labels["reason"].null_count()),
         excluded=dict(Counter(labels["reason"].drop_nulls().to_list())),
         status={label: dict(Counter(labels[f"{label}_status"].to_list())) for label in LABELS},
+        n_stray_decisions=_stray_decisions(config, stacks),
         labels=folder / LABELS_NAME,
         votes=folder / VOTES_NAME,
         funnel=folder / FUNNEL_NAME,
     )
+
+
+def _stray_decisions(config: RadnetConfig, stacks: pl.DataFrame) -> int | None:
+    path = config.labels.decisions
+    return None if path is None else load_decisions(path).strangers(stacks)
 
 
 def label_frame(

@@ -149,6 +149,17 @@ def count_rows(paths: Iterable[Path]) -> int:
     return sum(len(part) for path in paths if (part := _read(path, ["path"])) is not None)
 
 
+def count_gone(paths: Iterable[Path], files: pl.DataFrame) -> int:
+    """Count the files that stand in the parts and are not listed now.
+
+    Args:
+        paths: Parts.
+        files: The inventory's files.
+    """
+    read = [part for path in paths if (part := _read(path, ["path"])) is not None]
+    return pl.concat(read).unique().join(files, on="path", how="anti").height if read else 0
+
+
 def _read(path: Path, columns: list[str]) -> pl.DataFrame | None:
     """Read some columns of a part; a damaged or deleted one is as good as none: its files are read again."""
     try:

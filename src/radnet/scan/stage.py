@@ -26,6 +26,7 @@ from radnet.scan.inventory import FILE_KEY, Inventory, chunks, digest_sources, t
 from radnet.scan.parts import (
     TRANSIENT,
     PartWriter,
+    count_gone,
     count_rows,
     fingerprint,
     part_paths,
@@ -47,7 +48,7 @@ PATIENT_KEY: Final = "patient.key"
 
 WORKER_DATA_BYTES: Final = 768 << 20
 """Most memory that a reading worker may ask for; with its libraries it stays below 1 GB."""
-MEMBERS_FACTOR: Final = 10
+MEMBERS_FACTOR: Final = 4
 """Members of one compressed archive go out in chunks this many times as large as files."""
 MANY_PARTS: Final = 64
 """Parts from which on a finished scan packs them into one."""
@@ -60,6 +61,7 @@ class ScanSummary:
     Attributes:
         n_files: Files, archive members and unreadable things in the sources.
         n_read: Files that this run read; the others were known.
+        n_forgotten: Files that an earlier scan into the workspace read and that the sources no longer hold.
         n_instances: Image instances, frames of enhanced files counted singly.
         n_skipped: Files by reason.
         complete: Whether all shares are read and the tables written; if not, the counts are of files so far.
@@ -69,6 +71,7 @@ class ScanSummary:
 
     n_files: int
     n_read: int
+    n_forgotten: int
     n_instances: int
     n_skipped: dict[str, int]
     complete: bool
@@ -167,6 +170,7 @@ class _Run:
         paths = self._parts()
         outcomes = read_outcomes(paths, self._inventory.files)
         skipped = outcomes.drop_nulls("reason")
+        forgotten = count_gone(paths, self._inventory.files)  # before packing throws them away
         complete = len(outcomes) == len(self._inventory.files)
         if complete:
             skipped = self._write_tables(outcomes, workers)
@@ -175,6 +179,7 @@ class _Run:
         return ScanSummary(
             n_files=len(self._inventory.files) + len(self._inventory.refused),
             n_read=n_read,
+            n_forgotten=forgotten,
             n_instances=self._count_instances() if complete else int(_instances(outcomes)["n_rows"].sum()),
             n_skipped=dict(skipped["reason"].value_counts().sort("reason").iter_rows()),
             complete=complete,

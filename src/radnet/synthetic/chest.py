@@ -63,11 +63,12 @@ def paint_cavities(canvas: Canvas, frame: Frame) -> None:
 
 
 def _lungs(canvas: Canvas, frame: Frame, window: Window) -> None:
-    """Paint lungs and, behind the spine, muscle; the rest of the chest's inside stays fat."""
+    """Paint lungs, which end higher in front, and muscle behind the spine; the rest stays fat."""
     region = canvas.labels[window]
     x, y, z = canvas.coordinates(window)
     cavity = frame.chest.shrunk(1.5).inside(x, y, z)
-    lung = cavity & ~_mediastinum(frame, x, y, z)
+    recess = z > np.float32(332) + np.float32(0.28) * (np.float32(40) - y)
+    lung = cavity & recess & ~_mediastinum(frame, x, y, z)
     region[lung] = NUMBER["lung"]
     back = y > np.interp(z.mean(axis=(1, 2), keepdims=True), *np.array(SPINE_Y).T) + 13
     region[(region == NUMBER["inner_fat"]) & back & (z > 340)] = NUMBER["muscle"]

@@ -115,7 +115,7 @@ def _larynx(canvas: Canvas) -> None:
     for side in (-1, 1):
         cord = tube([(side * 3, -24, 655), (side * 5, -11, 655)], 2.8)
         canvas.paint(cord, "muscle", ("larynx",))
-        canvas.paint(tube([(side * 12, -4, 672), (side * 11, -4, 655)], 4), "oropharynx", ("muscle", "fat"))
+        canvas.paint(tube([(side * 12, -4, 672), (side * 11, -4, 655)], 4), "larynx", ("muscle", "fat"))
 
 
 _SOFT: Final = ("muscle", "fat", "inner_fat", "neck_muscle")

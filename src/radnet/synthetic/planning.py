@@ -12,7 +12,7 @@ from radnet.synthetic.anatomy import Body
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.profiles import Vector
-from radnet.synthetic.protocols import Protocol, Trap, View
+from radnet.synthetic.protocols import Field, Protocol, Trap, View
 from radnet.synthetic.shapes import rotation
 
 DIRECTIONS: Final[dict[View, tuple[Vector, Vector]]] = {
@@ -32,6 +32,8 @@ LOCALIZER_SLICES: Final[dict[Trap, int]] = {"localizer": 1, "three_plane": 3}
 """Slices in each plane."""
 LOCALIZER_GAP_MM: Final = 20.0
 SCOUT_THICKNESS_MM: Final = 60.0
+FIELD_MARGIN_MM: Final = 4.0
+"""Space left around a region for which a field grows."""
 WHOLE_TRUNK_MM: Final = 165.0
 """A field at least twice as wide is meant to hold the whole section, mm of the reference adult."""
 MARGIN: Final = 1.04
@@ -67,7 +69,7 @@ def prescribe(body: Body, protocol: Protocol) -> list[Prescription]:
 
 def _plan(body: Body, protocol: Protocol) -> Prescription:
     """Fill the field with slices, symmetrically about its middle."""
-    low, high = body.world(protocol.field.low), body.world(protocol.field.high)
+    low, high = _box(body, protocol.field)
     axis = NORMAL_AXIS[protocol.view]
     row, column = DIRECTIONS[protocol.view]
     size = (high - low) * _girth(body, protocol)
@@ -86,6 +88,16 @@ def _plan(body: Body, protocol: Protocol) -> Prescription:
         pixel_mm=pixel_mm,
         thickness_mm=protocol.thickness_mm or protocol.spacing_mm,
     )
+
+
+def _box(body: Body, field: Field) -> tuple[Vector, Vector]:
+    """Return the corners of a field in a body, mm; it grows where a region would stick out."""
+    low, high = body.world(field.low), body.world(field.high)
+    for region in field.holds:
+        if region in body.boxes:
+            low = np.minimum(low, body.boxes[region][0] - FIELD_MARGIN_MM)
+            high = np.maximum(high, body.boxes[region][1] + FIELD_MARGIN_MM)
+    return low, high
 
 
 def _girth(body: Body, protocol: Protocol) -> Vector:
