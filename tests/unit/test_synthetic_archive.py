@@ -28,6 +28,8 @@ from radnet.synthetic.series import stacks
 from radnet.synthetic.truth import Truth, tell
 from radnet.terms import EXCLUSION_STEPS, GEOMETRIES, PAPER_SEQUENCES, REGIONS, SEQUENCES, VIEWS
 
+pytestmark = pytest.mark.xdist_group("synthetic archive")  # its fixtures are dear
+
 VIEW_OF_AXIS = {0: "sagittal", 1: "coronal", 2: "axial"}
 
 

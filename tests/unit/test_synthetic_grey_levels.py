@@ -20,6 +20,8 @@ from radnet.synthetic.scans import Scan, take_scan
 from radnet.synthetic.signal import MrTechnique, mr_signal
 from radnet.synthetic.tissue import tissues
 
+pytestmark = pytest.mark.xdist_group("grey levels")  # its fixtures are dear
+
 TRUNK = ("liver", "spleen", "kidney_cortex", "muscle", "fat", "lung")
 HEAD = ("white_matter", "grey_matter", "csf")
 T1 = MrTechnique(tr_ms=500, te_ms=12, noise=1e-4, bandwidth_hz=2000)

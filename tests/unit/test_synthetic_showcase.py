@@ -16,6 +16,8 @@ from radnet.synthetic.techniques import SEQUENCES_DRAWN
 from radnet.synthetic.volumes import Design
 from radnet.terms import VIEWS
 
+pytestmark = pytest.mark.xdist_group("contact sheet")  # its fixtures are dear
+
 
 @cache
 def body(sex: str) -> Body:
