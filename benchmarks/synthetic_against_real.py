@@ -68,9 +68,8 @@ def main(data: Path) -> None:
         }
         found["ct_hu"][organ] = row
         cells = [_cell(row[name]) for name in ("synthetic", "chaos", "totalsegmentator")]
-        print(
-            f"{organ:8} {row['table_portal']:12.0f} {cells[0]:>16} {cells[1]:>16} {row['table_native']:12.0f} {cells[2]:>16}"
-        )
+        portal, native = row["table_portal"], row["table_native"]
+        print(f"{organ:8} {portal:12.0f} {cells[0]:>16} {cells[1]:>16} {native:12.0f} {cells[2]:>16}")
     chaos = _chaos_mr(data / "nifti" / "abdomen_mr_t2spir_liver")
     print(
         f"\n{'MR / liver':10} {'real: median (range)':>24} "
