@@ -3,10 +3,11 @@
     python benchmarks/synthetic_against_real.py SHARED/data
 
 CT: mean HU and deviation inside the liver mask of a CHAOS donor (portal venous) and inside the labels of a
-TotalSegmentator crop, beside synthetic portal CT of bodies with their patients' spread. MR has no scale, so
-ratios to the liver count: 15 CHAOS examinations (T2 with spectral fat saturation, 1.5 T) beside synthetic
-scans with the echo times that such a protocol may have (the files do not tell theirs). The table's own value
-stands in between. Masks are eroded by one pixel in plane, so that borders do not count.
+TotalSegmentator crop (native, to judge by its kidneys), beside synthetic portal CT of bodies with their
+patients' spread and the table's own values. MR has no scale, so ratios to the liver count: 15 CHAOS
+examinations (T2 with spectral fat saturation, 1.5 T) beside synthetic scans with the echo times that such a
+protocol may have (the files do not tell theirs). Masks are eroded by one pixel in plane, so that borders do
+not count.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from radnet.synthetic.randomness import host_generator
 from radnet.synthetic.sampling import prepare
 from radnet.synthetic.scans import take_scan
 from radnet.synthetic.signal import MrTechnique, mr_signal
-from radnet.synthetic.tissue import Spread, tissues
+from radnet.synthetic.tissue import Phase, Spread, tissues
 
 RESULTS: Final = Path(__file__).parent / "results" / "synthetic_against_real.json"
 BODIES: Final = 6
@@ -54,17 +55,21 @@ def main(data: Path) -> None:
     real = _chaos_ct(data / "dicom" / "ct_abdomen_portal")
     crop = _crop_ct(data / "nifti" / "abdomen_ct_crop_organs")
     found: dict[str, Any] = {"ct_hu": {}, "mr_ratio_to_liver": {}}
-    print(f"{'CT, HU':8} {'table':>7} {'synthetic':>16} {'CHAOS':>16} {'TotalSegmentator':>18}")
+    print(
+        f"{'CT, HU':8} {'portal table':>12} {'synthetic':>16} {'CHAOS':>16} {'native table':>12} {'crop':>16}"
+    )
     for organ in ORGANS:
         row = {
-            "table": _table_hu(organ),
+            "table_portal": _table_hu(organ, "portal"),
+            "table_native": _table_hu(organ, "native"),
             "synthetic": _hu(synthetic[organ]),
             "chaos": _hu(real[organ]),
             "totalsegmentator": _hu(crop[organ]),
         }
         found["ct_hu"][organ] = row
         cells = [_cell(row[name]) for name in ("synthetic", "chaos", "totalsegmentator")]
-        print(f"{organ:8} {row['table']:7.0f} {cells[0]:>16} {cells[1]:>16} {cells[2]:>18}")
+        portal, native = row["table_portal"], row["table_native"]
+        print(f"{organ:8} {portal:12.0f} {cells[0]:>16} {cells[1]:>16} {native:12.0f} {cells[2]:>16}")
     chaos = _chaos_mr(data / "nifti" / "abdomen_mr_t2spir_liver")
     print(
         f"\n{'MR / liver':10} {'real: median (range)':>24} "
@@ -84,8 +89,8 @@ def main(data: Path) -> None:
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def _table_hu(organ: str) -> float:
-    return tissues()["kidney_cortex" if organ == "kidney" else organ].hu["portal"]
+def _table_hu(organ: str, phase: Phase) -> float:
+    return tissues()["kidney_cortex" if organ == "kidney" else organ].hu[phase]
 
 
 def _hu(values: list[NDArray[Any]]) -> tuple[float, float, int] | None:

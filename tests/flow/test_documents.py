@@ -54,6 +54,13 @@ def test_commands_and_options_exist(document: Path) -> None:
             assert option in help_text.stdout, f"{option} in: {line}"
 
 
+@pytest.mark.parametrize(
+    "code", fenced(ROOT / "docs/how-to/synthetic.md", "python"), ids=["stream", "scan", "body"]
+)
+def test_synthetic_examples_run(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("code", fenced(ROOT / "README.md", "python"), ids=["stages", "store"])
 def test_notebook_examples_run(code: str, demo: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=demo, check=True)

@@ -28,6 +28,8 @@ from radnet.synthetic.series import stacks
 from radnet.synthetic.truth import Truth, tell
 from radnet.terms import EXCLUSION_STEPS, GEOMETRIES, PAPER_SEQUENCES, REGIONS, SEQUENCES, VIEWS
 
+pytestmark = pytest.mark.xdist_group("synthetic archive")  # its fixtures are dear
+
 VIEW_OF_AXIS = {0: "sagittal", 1: "coronal", 2: "axial"}
 
 
@@ -68,7 +70,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> ArchiveSummary:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(archive_module, "SMALL_VISITS", VISITS)
         patch.setattr(archive_module, "SMALL_MATRIX", 32)
-        patch.setattr(archive_module, "make_body", lambda seed, sex, lesion: shared_body(sex))
+        patch.setattr(archive_module, "make_body", lambda seed, sex, lesion, **given: shared_body(sex))
         return write_archive(tmp_path_factory.mktemp("all") / "out", small=True)
 
 

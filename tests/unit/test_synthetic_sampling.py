@@ -7,6 +7,7 @@ from phantoms import Phantom, halves, middle_plan, subject, uniform
 from radnet.errors import RadnetError
 from radnet.synthetic.arrays import NUMPY, Arrays
 from radnet.synthetic.planning import DIRECTIONS
+from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.profiles import Spread
 from radnet.synthetic.sampling import GRAIN, TEXTURES, lay, prepare, resample, structures_at
 from radnet.synthetic.shapes import rotation
@@ -100,6 +101,19 @@ def test_positions_in_any_order_and_twice_give_the_same_slices():
     order = np.array([3, 0, 4, 0, 2])
     mixed = type(plan)(plan.positions[order], plan.row, plan.column, plan.shape, 1.0, 4.0)
     np.testing.assert_allclose(seen(phantom, mixed), seen(phantom, plan)[order], atol=1e-4)
+
+
+def test_a_sheared_stack_is_made_of_its_own_slices():
+    phantom = three_blocks()
+    plan = middle_plan(phantom, 5, 24, 1.5, 3.0, turn=rotation((14.0, 0, 0)))
+    sheared = plan.positions[2] + np.outer(np.arange(-2, 3) * 3.0, [0, 0, 1.0])
+    stack = Prescription(sheared, plan.row, plan.column, plan.shape, 1.5, 3.0)
+    assert abs(stack.step @ stack.normal) < 0.98
+    found = structures_at(subject(phantom), stack)
+    for number, position in enumerate(sheared):
+        alone = Prescription(position[None], plan.row, plan.column, plan.shape, 1.5, 3.0)
+        np.testing.assert_array_equal(structures_at(subject(phantom), alone)[0], found[number])
+        assert np.abs(seen(phantom, alone)[0] - seen(phantom, stack)[number]).mean() < 0.12
 
 
 def test_texture_has_no_mean_and_the_deviation_it_says():

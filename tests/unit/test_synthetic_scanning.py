@@ -86,6 +86,13 @@ def test_noise_is_louder_where_the_rays_are_weak():
     assert middle > 1.5 * corner
 
 
+def test_noise_of_an_empty_picture_is_what_was_asked_for():
+    phantom = uniform("muscle")
+    plan = middle_plan(phantom)
+    far = replace(plan, positions=plan.positions + 3000)
+    assert ct(phantom, CtTechnique(noise_hu=6), far).std() < 7
+
+
 def test_iodine_is_brighter_at_a_low_voltage():
     numbers = [
         ct(uniform("kidney_cortex"), replace(QUIET_CT, phase="portal", kvp=kvp)).mean()
@@ -183,7 +190,7 @@ def test_what_lies_outside_wraps_along_the_phase_axis_alone():
     plan = middle_plan(phantom, size=40, pixel_mm=2.0)
     bare = mr(phantom, plan=plan)[0]
     wrapped = mr(phantom, plan=plan, artefacts=MrArtefacts(phase_axis=1, wrap=True))[0]
-    assert wrapped[1, 20] == pytest.approx(2 * bare[1, 20], rel=0.05)
+    assert wrapped[1, 20] == pytest.approx(2 * bare[1, 20], rel=0.04)
     assert wrapped[20, 1] == pytest.approx(bare[20, 1], rel=0.05)
 
 

@@ -39,6 +39,8 @@ from radnet.volumes.intensity import choose_window, grey_levels
 from radnet.volumes.resize import pad_slices, resize_stack
 from radnet.volumes.store import VolumeStore
 
+pytestmark = pytest.mark.xdist_group("synthetic volumes")  # its fixtures are dear
+
 SMALL = Design(shape=(12, 24, 24))
 
 

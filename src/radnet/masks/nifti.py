@@ -14,6 +14,7 @@ from typing import Any, Final
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.openers import ImageOpener
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
@@ -88,8 +89,9 @@ def read_nifti(path: Path | str) -> NiftiVolume:
 
 def _checked_affine(image: Any, path: Path) -> NDArray[np.float64]:
     """Return the affine to RAS mm, once it is sure that there is one."""
-    header = image.header
-    zooms = np.asarray(header.get_zooms()[:3], float)
+    with ImageOpener(str(path)) as stored:  # as it is written: nibabel mends a missing spacing to 1 mm
+        header = type(image.header).from_fileobj(stored, check=False)
+    zooms = np.asarray(header["pixdim"][1 : 1 + min(3, int(header["dim"][0]))], float)
     if len(zooms) < 3:
         raise MaskError(f"{path} has {len(zooms)} dimensions; expected three")
     if not (np.isfinite(zooms).all() and (np.abs(zooms) > LEAST_SPACING_MM).all()):

@@ -136,6 +136,12 @@ def _kidney(canvas: Canvas, frame: Frame, rng: np.random.Generator, side: int) -
     canvas.paint(
         Ellipsoid((x - side * 8, y - 5, z), (11, 5.5, 12), turn=turn), "renal_pelvis", ("inner_fat",)
     )
+    _hilum(canvas, centre, side)
+
+
+def _hilum(canvas: Canvas, centre: Point, side: int) -> None:
+    """Paint the vein of a kidney and its ureter."""
+    x, y, z = centre
     for lift in (-14, 13):
         branch = tube([(x - side * 20, y - 9, z), (x + side * 2, y - 3, z + lift)], [4.5, 2.5])
         canvas.paint(branch, "vein", ("inner_fat", "renal_pelvis"))
@@ -161,7 +167,7 @@ def _adrenal(canvas: Canvas, frame: Frame, side: int) -> None:
 
 
 def _great_vessels(canvas: Canvas, frame: Frame) -> None:
-    """Paint aorta, vena cava, the trunks to the organs, and the vessels of the legs."""
+    """Paint aorta, vena cava, the trunks to the organs, and what goes to the legs."""
     size = frame.build.organ("aorta").size * (1 + 0.002 * max(frame.build.age_years - 45, 0))
     aorta: list[Point] = [
         (x, frame.spine_y(z) - y, z)
@@ -186,25 +192,30 @@ def _great_vessels(canvas: Canvas, frame: Frame) -> None:
     canvas.paint(tube([(9, root, 352), (8, root - 18, 354), (-22, -6, 348)], [4, 3.6, 2.6]), "artery", _SOFT)
     canvas.paint(tube([(8, root - 18, 354), (40, 10, 352), (76, 30, 360)], [3.6, 3, 2.6]), "artery", _SOFT)
     for side in (-1, 1):
-        start = 4 + 3 * side
-        artery: list[Point] = [
-            (start, frame.spine_y(222) - 34, 226),
-            (side * 34, 6, 176),
-            (side * 56, -22, 118),
-            (side * 68, -42, 70),
-            (side * 74, -40, -120),
-        ]
-        canvas.paint(tube(artery, [6.5, 6, 5, 5, 4]), "artery")
-        vein: list[Point] = [
-            (-18, frame.spine_y(218) - 32, 220),
-            (side * 34, 20, 170),
-            (side * 50, -10, 112),
-            (side * 60, -36, 70),
-            (side * 64, -32, -120),
-        ]
-        canvas.paint(tube(vein, [8, 7, 6.5, 6.5, 5.5]), "vein")
-        inner = tube([(side * 34, 10, 176), (side * 46, 38, 128), (side * 50, 44, 90)], [4.5, 4, 3])
-        canvas.paint(inner, "vein", ("inner_fat", "muscle"))
+        _leg_vessels(canvas, frame, side)
+
+
+def _leg_vessels(canvas: Canvas, frame: Frame, side: int) -> None:
+    """Paint the artery and the veins of one leg, from where they leave the trunks."""
+    start = 4 + 3 * side
+    artery: list[Point] = [
+        (start, frame.spine_y(222) - 34, 226),
+        (side * 34, 6, 176),
+        (side * 56, -22, 118),
+        (side * 68, -42, 70),
+        (side * 74, -40, -120),
+    ]
+    canvas.paint(tube(artery, [6.5, 6, 5, 5, 4]), "artery")
+    vein: list[Point] = [
+        (-18, frame.spine_y(218) - 32, 220),
+        (side * 34, 20, 170),
+        (side * 50, -10, 112),
+        (side * 60, -36, 70),
+        (side * 64, -32, -120),
+    ]
+    canvas.paint(tube(vein, [8, 7, 6.5, 6.5, 5.5]), "vein")
+    inner = tube([(side * 34, 10, 176), (side * 46, 38, 128), (side * 50, 44, 90)], [4.5, 4, 3])
+    canvas.paint(inner, "vein", ("inner_fat", "muscle"))
 
 
 def _liver_vessels(canvas: Canvas, rng: np.random.Generator) -> None:

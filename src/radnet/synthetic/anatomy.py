@@ -5,9 +5,9 @@ voxels. World coordinates are millimetres in LPS; z is 0 at the seat.
 
 Equal builds and seeds give equal maps: the random numbers are numpy's stable streams, and whatever is decided
 voxel by voxel is computed by single additions, multiplications, divisions and square roots of float32, which
-IEEE 754 fixes to the last bit on every processor. Sines and interpolations enter only through a shape's few
-parameters, in float64 rounded to float32, where a library's last bit is lost save in about one parameter of a
-hundred million.
+IEEE 754 fixes to the last bit on every processor; numpy's code for old and new processors was compared. Sines
+and interpolations enter only through a shape's few parameters, in float64 rounded to float32, where a
+library's last bit is lost save in about one parameter of a hundred million.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from radnet.synthetic import (
 from radnet.synthetic.build import Build, Finding, Sex, draw_build
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.regions import Box, find_boxes
-from radnet.synthetic.shapes import Canvas, Point
+from radnet.synthetic.shapes import Canvas, Point, members
 from radnet.synthetic.stature import Stature
 from radnet.synthetic.structures import NUMBER, OLD_MARROW, REGION_NUMBERS, TISSUE_OF
 
@@ -117,8 +117,6 @@ def make_body(
     canvas.bend(rng, frame.pliant(heights), *frame.sway(heights))
     _paint(canvas, frame, seed)
     labels = canvas.labels
-    for edge in (0, -1):  # so that whatever lies beyond the map reads as outside
-        labels[edge] = labels[:, edge] = labels[:, :, edge] = NUMBER["outside"]
     voxel, origin = np.full(3, step_mm), np.array(canvas.low)
     boxes = find_boxes(labels, voxel, origin, REGION_NUMBERS)
     return Body(labels, _tissues(build), voxel, origin, boxes, frame.stature, build.sex, build)
@@ -175,3 +173,19 @@ def _paint(canvas: Canvas, frame: Frame, seed: int) -> None:
     spine.paint_spine(canvas, frame)
     neck.paint_neck(canvas, frame)
     pathology.paint_findings(canvas, frame, stream(8))
+    _cover(canvas.labels)
+
+
+def _cover(labels: NDArray[np.uint8]) -> None:
+    """Put skin on whatever lies bare, and leave the faces of the map outside, as all beyond them is."""
+    air = members([name for name, tissue in TISSUE_OF.items() if tissue == "air"])
+    for plane in labels:
+        bare = np.zeros(plane.shape, bool)
+        outside = plane == NUMBER["outside"]
+        bare[1:] |= outside[:-1]
+        bare[:-1] |= outside[1:]
+        bare[:, 1:] |= outside[:, :-1]
+        bare[:, :-1] |= outside[:, 1:]
+        plane[bare & ~air[plane]] = NUMBER["skin"]
+    for edge in (0, -1):
+        labels[edge] = labels[:, edge] = labels[:, :, edge] = NUMBER["outside"]

@@ -117,7 +117,7 @@ def _write_patient(
     archive: Path, visit: Visit, index: int, seed: int, small: bool
 ) -> Iterator[tuple[int, list[Truth]]]:
     """Write a patient's series; yield the files and the truth of each."""
-    body = make_body(seed * 1000 + index, visit.sex, visit.lesion)
+    body = make_body(seed * 1000 + index, visit.sex, visit.lesion, arms=visit.arms)
     subject = prepare(body, Arrays(NUMPY), seed * 1000 + index)
     for place in _places(visit, index, seed, small):
         parts = stacks(body, place)

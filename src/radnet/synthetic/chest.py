@@ -63,11 +63,12 @@ def paint_cavities(canvas: Canvas, frame: Frame) -> None:
 
 
 def _lungs(canvas: Canvas, frame: Frame, window: Window) -> None:
-    """Paint lungs and, behind the spine, muscle; the rest of the chest's inside stays fat."""
+    """Paint lungs, which end higher in front, and muscle behind the spine; the rest stays fat."""
     region = canvas.labels[window]
     x, y, z = canvas.coordinates(window)
     cavity = frame.chest.shrunk(1.5).inside(x, y, z)
-    lung = cavity & ~_mediastinum(frame, x, y, z)
+    recess = z > np.float32(332) + np.float32(0.28) * (np.float32(40) - y)
+    lung = cavity & recess & ~_mediastinum(frame, x, y, z)
     region[lung] = NUMBER["lung"]
     back = y > np.interp(z.mean(axis=(1, 2), keepdims=True), *np.array(SPINE_Y).T) + 13
     region[(region == NUMBER["inner_fat"]) & back & (z > 340)] = NUMBER["muscle"]
@@ -238,21 +239,24 @@ def _great_vessels(canvas: Canvas, frame: Frame) -> None:
     canvas.paint(
         tube([(hx - 26, hy - 14, hz + 420), (-24, 2, 400), (-23, 10, 380)], [12, 12.5, 12.5]), "vena_cava"
     )
+    _arch_branches(canvas)
+    for side in (-1, 1):
+        for drop in (0, 24):
+            start: Point = (hx + side * 18 - 6, hy + 2, hz + 454 - drop / 2)
+            path: list[Point] = [start, (side * 34, 10 + drop / 3, 470 - drop), (side * 56, 16, 462 - drop)]
+            canvas.paint(tube(path, [7, 6, 4]), "left_atrium", _CHEST_SOFT)
+    azygos = tube([(-6, frame.spine_y(z) - 20, z) for z in (520, 460, 400)], 3.2)
+    canvas.paint(azygos, "vein", _CHEST_SOFT)
+
+
+def _arch_branches(canvas: Canvas) -> None:
+    """Paint the vessels that run to arms and head."""
     canvas.paint(tube([(50, -40, 572), (10, -42, 556), (-20, -26, 562)], [6.5, 6.5, 7]), "vein")
     canvas.paint(tube([(-50, -38, 574), (-20, -26, 560)], [6.5, 7.5]), "vein")
     canvas.paint(tube([(-10, -24, 534), (-18, -20, 566), (-24, -8, 590)], [7, 6, 4.5]), "artery")
     canvas.paint(tube([(4, -6, 540), (12, -14, 570), (20, -4, 600)], [5, 4, 3.5]), "artery")
     canvas.paint(tube([(16, 10, 540), (24, 4, 575), (52, -6, 596), (90, -26, 586)], [6, 5, 5, 4.5]), "artery")
     canvas.paint(tube([(-18, -18, 568), (-50, -8, 596), (-90, -28, 586)], [5, 5, 4.5]), "artery")
-    for side in (-1, 1):
-        for drop in (0, 24):
-            start: Point = (hx + side * 18 - 6, hy + 2, hz + 454 - drop / 2)
-            vein = tube(
-                [start, (side * 34, 10 + drop / 3, 470 - drop), (side * 56, 16, 462 - drop)], [7, 6, 4]
-            )
-            canvas.paint(vein, "left_atrium", _CHEST_SOFT)
-    azygos = tube([(-6, frame.spine_y(z) - 20, z) for z in (520, 460, 400)], 3.2)
-    canvas.paint(azygos, "vein", _CHEST_SOFT)
 
 
 def _airways(canvas: Canvas, rng: np.random.Generator) -> None:

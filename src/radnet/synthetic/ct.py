@@ -211,9 +211,9 @@ def _noise(
     down, across = xp.exp(lateral * PATH_NOISE), xp.exp(depth * PATH_NOISE)
     louder = down * across
     body = arrays.cast(image > HALF_WATER, "float32")
-    level = xp.sqrt((louder * louder * body).sum() / (body.sum() + 1))
+    level = xp.sqrt(((louder * louder * body).sum() + 1) / (body.sum() + 1))
     noise *= louder
-    noise *= technique.noise_hu / (level + 1e-3)
+    noise *= technique.noise_hu / level
     return noise
 
 

@@ -197,5 +197,5 @@ def _mr_artefacts(plan: Prescription, core: bool, rng: np.random.Generator) -> M
         ghost=ghost,
         ghost_share=rng.uniform(0.08, 0.5),
         cross_talk=float(rng.uniform(0, 0.08) * (rng.random() < 0.3)),
-        cut_off=float(rng.uniform(1.0, 2.0)),
+        cut_off=float(rng.uniform(1.0, 1.7)),
     )

@@ -28,7 +28,7 @@ def paint_neck(canvas: Canvas, frame: Frame) -> None:
 
 
 def _side(canvas: Canvas, frame: Frame, side: int) -> None:
-    """Paint fat, muscles and great vessels of one side of the neck."""
+    """Paint fat and muscles of one side of the neck, then its great vessels."""
     plump = 0.8 + 0.25 * frame.belly
     space = tube(
         [(side * 30, -6, 726), (side * 33, -8, 670), (side * 30, -8, 610)],
@@ -53,6 +53,11 @@ def _side(canvas: Canvas, frame: Frame, side: int) -> None:
     canvas.paint(front, "neck_muscle", ("muscle", "fat"))
     scalene = tube([(side * 24, 14, 690), (side * 30, 16, 640), (side * 46, 14, 596)], 9)
     canvas.paint(scalene, "neck_muscle", ("fat",))
+    _vessels(canvas, side)
+
+
+def _vessels(canvas: Canvas, side: int) -> None:
+    """Paint carotid arteries, jugular and vertebral vessels of one side."""
     artery: list[Point] = [
         (side * 20, -6, 742),
         (side * 24, -6, 690),
@@ -110,7 +115,7 @@ def _larynx(canvas: Canvas) -> None:
     for side in (-1, 1):
         cord = tube([(side * 3, -24, 655), (side * 5, -11, 655)], 2.8)
         canvas.paint(cord, "muscle", ("larynx",))
-        canvas.paint(tube([(side * 12, -4, 672), (side * 11, -4, 655)], 4), "oropharynx", ("muscle", "fat"))
+        canvas.paint(tube([(side * 12, -4, 672), (side * 11, -4, 655)], 4), "larynx", ("muscle", "fat"))
 
 
 _SOFT: Final = ("muscle", "fat", "inner_fat", "neck_muscle")

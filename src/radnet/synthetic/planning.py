@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 
 from radnet.synthetic.anatomy import Body
+from radnet.synthetic.frame import Frame
 from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.profiles import Vector
-from radnet.synthetic.protocols import Protocol, Trap, View
+from radnet.synthetic.protocols import Field, Protocol, Trap, View
 from radnet.synthetic.shapes import rotation
 
 DIRECTIONS: Final[dict[View, tuple[Vector, Vector]]] = {
@@ -31,6 +32,12 @@ LOCALIZER_SLICES: Final[dict[Trap, int]] = {"localizer": 1, "three_plane": 3}
 """Slices in each plane."""
 LOCALIZER_GAP_MM: Final = 20.0
 SCOUT_THICKNESS_MM: Final = 60.0
+FIELD_MARGIN_MM: Final = 4.0
+"""Space left around a region for which a field grows."""
+WHOLE_TRUNK_MM: Final = 165.0
+"""A field at least twice as wide is meant to hold the whole section, mm of the reference adult."""
+MARGIN: Final = 1.04
+"""Width of such a field against the trunk's."""
 POSITION_DECIMALS: Final = 4
 """Digits after the point of a position in the header; what is imaged is what is written."""
 
@@ -62,10 +69,10 @@ def prescribe(body: Body, protocol: Protocol) -> list[Prescription]:
 
 def _plan(body: Body, protocol: Protocol) -> Prescription:
     """Fill the field with slices, symmetrically about its middle."""
-    low, high = body.world(protocol.field.low), body.world(protocol.field.high)
+    low, high = _box(body, protocol.field)
     axis = NORMAL_AXIS[protocol.view]
     row, column = DIRECTIONS[protocol.view]
-    size = high - low
+    size = (high - low) * _girth(body, protocol)
     count = int(np.ceil(size[axis] / protocol.spacing_mm))
     # the planes of a localizer share one field of view
     width = size.max() if protocol.trap in LOCALIZER_SLICES else np.delete(size, axis).max()
@@ -81,6 +88,29 @@ def _plan(body: Body, protocol: Protocol) -> Prescription:
         pixel_mm=pixel_mm,
         thickness_mm=protocol.thickness_mm or protocol.spacing_mm,
     )
+
+
+def _box(body: Body, field: Field) -> tuple[Vector, Vector]:
+    """Return the corners of a field in a body, mm; it grows where a region would stick out."""
+    low, high = body.world(field.low), body.world(field.high)
+    for region in field.holds:
+        if region in body.boxes:
+            low = np.minimum(low, body.boxes[region][0] - FIELD_MARGIN_MM)
+            high = np.maximum(high, body.boxes[region][1] + FIELD_MARGIN_MM)
+    return low, high
+
+
+def _girth(body: Body, protocol: Protocol) -> Vector:
+    """Return by how much a field that spans the whole trunk is widened for a stout patient, x y z.
+
+    Only the sides of the image grow, so that the slices stay where they are.
+    """
+    factors = np.ones(3)
+    half = (protocol.field.high[0] - protocol.field.low[0]) / 2
+    if body.build is not None and half >= WHOLE_TRUNK_MM:
+        factors[:2] = max(1.0, MARGIN * Frame(body.build).skin.bounds()[1][0] / half)
+        factors[NORMAL_AXIS[protocol.view]] = 1.0
+    return factors
 
 
 def _faultless(plan: Prescription) -> Prescription:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
-SINC_LOBES: Final = 6
+SINC_LOBES: Final = 4
 """Side lobes of a sampled frequency window that are kept."""
 SPREAD_SIGMAS: Final = 4.0
 NOISE_FLOOR: Final = 1e-6

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from radnet.synthetic.anatomy import Sex
+from radnet.synthetic.build import Arms, Sex
 from radnet.synthetic.ct import CtTechnique
 from radnet.synthetic.shapes import Point
 from radnet.synthetic.signal import MrTechnique
@@ -50,30 +50,40 @@ class Field:
     Attributes:
         low: Lowest corner, mm of the reference adult.
         high: Highest corner.
+        holds: Regions that the technologist sees to it that the box holds, whatever the body.
     """
 
     low: Point
     high: Point
+    holds: tuple[str, ...] = ()
 
 
-HEAD: Final = Field((-115, -110, 726), (115, 120, 893))
-HEAD_LONG: Final = Field((-80, -86, 686), (80, 106, 906))
-NECK: Final = Field((-110, -105, 572), (110, 125, 800))
-NECK_LONG: Final = Field((-60, -70, 575), (60, 80, 800))
-CHEST: Final = Field((-190, -195, 318), (190, 185, 630))
-CHEST_LONG: Final = Field((-172, -95, 300), (172, 115, 640))
-ABDOMEN: Final = Field((-190, -190, 222), (190, 190, 452))
-ABDOMEN_LONG: Final = Field((-172, -98, 150), (172, 112, 470))
-ABDOMEN_PELVIS: Final = Field((-190, -190, -12), (190, 190, 452))
-ABDOMEN_PELVIS_LONG: Final = Field((-180, -98, -14), (180, 112, 454))
-TRUNK: Final = Field((-190, -190, -12), (190, 190, 630))
-TRUNK_LONG: Final = Field((-180, -98, -12), (180, 112, 628))
-PELVIS: Final = Field((-190, -190, -12), (190, 190, 240))
-PELVIS_LONG: Final = Field((-132, -66, -12), (132, 92, 240))
-BREAST: Final = Field((-180, -195, 382), (180, 145, 530))
-BREAST_LONG: Final = Field((-150, -180, 385), (150, 55, 525))
+HEAD: Final = Field((-115, -110, 726), (115, 120, 893), ("brain",))
+HEAD_LONG: Final = Field((-80, -86, 686), (80, 106, 906), ("brain",))
+NECK: Final = Field((-110, -105, 572), (110, 125, 800), ("upper_head_neck", "lower_head_neck"))
+NECK_LONG: Final = Field((-60, -70, 575), (60, 80, 800), ("upper_head_neck", "lower_head_neck"))
+CHEST: Final = Field((-190, -195, 318), (190, 185, 630), ("lung",))
+CHEST_LONG: Final = Field((-172, -95, 300), (172, 115, 640), ("lung",))
+ABDOMEN: Final = Field((-190, -190, 222), (190, 190, 452), ("liver", "kidney"))
+ABDOMEN_LONG: Final = Field((-172, -98, 150), (172, 112, 470), ("liver", "kidney"))
+ABDOMEN_PELVIS: Final = Field((-190, -190, -12), (190, 190, 452), ("liver", "kidney", "intestine", "pelvis"))
+ABDOMEN_PELVIS_LONG: Final = Field(
+    (-180, -98, -14), (180, 112, 454), ("liver", "kidney", "intestine", "pelvis")
+)
+TRUNK: Final = Field((-190, -190, -12), (190, 190, 630), ("lung", "liver", "kidney", "intestine", "pelvis"))
+TRUNK_LONG: Final = Field(
+    (-180, -98, -12), (180, 112, 628), ("lung", "liver", "kidney", "intestine", "pelvis")
+)
+PELVIS: Final = Field((-190, -190, -12), (190, 190, 240), ("pelvis",))
+PELVIS_LONG: Final = Field((-132, -66, -12), (132, 92, 240), ("pelvis",))
+BREAST: Final = Field((-180, -195, 382), (180, 145, 530), ("breast",))
+BREAST_LONG: Final = Field((-150, -180, 385), (150, 55, 525), ("breast",))
 LUMBAR: Final = Field((-38, -70, 135), (38, 160, 400))
 LUMBAR_DISCS: Final = Field((-90, -70, 175), (90, 110, 290))
+
+
+ARMPIT_MM: Final = 650.0
+"""What reaches no higher images the trunk alone, mm of the reference adult."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,16 @@ class Visit:
     sex: Sex
     exams: tuple[Exam, ...] = field(default=())
     lesion: bool = False
+
+    @property
+    def arms(self) -> Arms:
+        """Where the arms lie: beside the head for a CT of the trunk, else beside the trunk."""
+        trunk = all(
+            exam.modality == "CT" and protocol.field.high[2] <= ARMPIT_MM
+            for exam in self.exams
+            for protocol in exam.series
+        )
+        return "up" if trunk else "down"
 
 
 NATIVE: Final = CtTechnique(noise_hu=10)

@@ -120,6 +120,7 @@ def write_contact_sheet(
     out = Path(out)
     if not out.parent.is_dir():
         raise RadnetError(f"{out.parent} is no folder; make it, or name a file elsewhere")
+    found = [] if real is None else list(_real_pictures(Path(real)))
     arrays = Arrays(device)
     sexes: tuple[Sex, Sex] = ("F", "M")
     subjects = [prepare(make_body(seed * 1000 + n, sex), arrays, n) for n, sex in enumerate(sexes)]
@@ -129,7 +130,6 @@ def write_contact_sheet(
         progress(number, len(LOOKS))
     n_synthetic = sum(picture is not None for row in rows for picture in row.pictures)
     columns = [f"{target} {view[:3]}" for target in SHOWN_TARGETS for view in VIEWS]
-    found = [] if real is None else list(_real_pictures(Path(real)))
     for start in range(0, len(found), len(columns)):
         part = found[start : start + len(columns)]
         rows.append(SheetRow("real", [p for p, _ in part], [caption for _, caption in part]))

@@ -20,7 +20,7 @@ PARTS: Final = (
 DISC_SHARE: Final = {"c": 0.15, "t": 0.10, "l": 0.145}
 """Half the height of a disc as a share of its segment."""
 CORTEX_MM: Final = 1.6
-CORD_END_MM: Final = 335.0
+CORD_END_MM: Final = 325.0
 """Height at which the cord ends, between the first and second lumbar vertebra."""
 
 

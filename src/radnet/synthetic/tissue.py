@@ -122,6 +122,7 @@ class Spread:
         t2: Of T2 and T2*, as a share of them.
         proton_density: As a share of it.
         steatosis: Of the fat that every second patient's liver and pancreas hold besides.
+        flow: Of the logarithm of the exponent by which flow empties vessels more or less.
     """
 
     hu: float = 4.0
@@ -130,9 +131,10 @@ class Spread:
     t2: float = 0.10
     proton_density: float = 0.04
     steatosis: float = 0.06
+    flow: float = 0.5
 
 
-NO_SPREAD: Final = Spread(0, 0, 0, 0, 0, 0)
+NO_SPREAD: Final = Spread(0, 0, 0, 0, 0, 0, 0)
 """The values of the table."""
 FATTY: Final = frozenset({"liver", "pancreas"})
 """Organs that may hold fat."""
@@ -148,9 +150,9 @@ def varied(tissue: Tissue, spread: Spread, rng: np.random.Generator) -> Tissue:
     Args:
         tissue: A row of the table.
         spread: How far patients differ.
-        rng: Draws six numbers, whatever the tissue.
+        rng: Draws seven numbers, whatever the tissue.
     """
-    z = np.clip(rng.standard_normal(6), -2.5, 2.5).tolist()
+    z = np.clip(rng.standard_normal(7), -2.5, 2.5).tolist()
     if tissue.name in RIGID or spread == NO_SPREAD:
         return tissue
     t1, t2 = np.exp(spread.t1 * z[2]), np.exp(spread.t2 * z[3])
@@ -167,6 +169,7 @@ def varied(tissue: Tissue, spread: Spread, rng: np.random.Generator) -> Tissue:
         hu={phase: native + uptake * (hu - tissue.hu["native"]) for phase, hu in tissue.hu.items()},
         relaxation=relaxation,
         fat_fraction=tissue.fat_fraction + steatosis,
+        flow_void=tissue.flow_void ** float(np.exp(spread.flow * z[6])),
         proton_density=min(tissue.proton_density * float(np.exp(spread.proton_density * z[4])), 1.05),
         gadolinium_mmol={phase: mmol * uptake for phase, mmol in tissue.gadolinium_mmol.items()},
     )
