@@ -26,6 +26,10 @@ def synthesize(
         int | None,
         typer.Option(min=1, help="Write so many training volumes and labels instead.", show_default=False),
     ] = None,
+    weight_kg: Annotated[
+        float | None,
+        typer.Option(min=35, max=180, help="Weight of all bodies of training volumes.", show_default=False),
+    ] = None,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
@@ -46,7 +50,9 @@ def synthesize(
             return
         from radnet.synthetic.volume_files import write_volumes
 
-        summary = write_volumes(out, volumes, patients, seed, device, progress=bar("synthesize"))
+        summary = write_volumes(
+            out, volumes, patients, seed, device, progress=bar("synthesize"), weight_kg=weight_kg
+        )
     print_outcome(summary, as_json)
 
 

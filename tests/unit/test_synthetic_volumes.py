@@ -12,6 +12,7 @@ import pytest
 from radnet.config import VolumesConfig
 from radnet.errors import RadnetError, SourceError
 from radnet.geometry import canonical_axes, effective_spacing, nearest_view
+from radnet.pretrain.samples import read_samples
 from radnet.synthetic import volume_files
 from radnet.synthetic.anatomy import Body, make_body
 from radnet.synthetic.arrays import NUMPY, Arrays
@@ -38,6 +39,7 @@ from radnet.terms import PAPER_SEQUENCES, REGIONS, SEQUENCES, VIEWS
 from radnet.volumes.intensity import choose_window, grey_levels
 from radnet.volumes.resize import pad_slices, resize_stack
 from radnet.volumes.store import VolumeStore
+from radnet.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("synthetic volumes")  # its fixtures are dear
 
@@ -234,6 +236,32 @@ def test_written_volumes_are_read_by_the_store(tmp_path, monkeypatch):
         assert store.read(name).tobytes() == volume.voxels.tobytes()
         assert {**row, "coverage": set(row["coverage"])}.items() >= volume.labels.items()
     assert seen == [(5, 5)]
+
+
+def test_written_volumes_are_a_workspace_to_train_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(volume_files, "make_body", lambda seed, sex: body(sex))
+    for folder in ("one", "two"):
+        volume_files.write_volumes(tmp_path / folder, 6, 2, seed=3, device=NUMPY, design=SMALL)
+    samples = read_samples(Workspace(tmp_path / "one"))
+    told = pl.read_parquet(tmp_path / "one" / "labels.parquet").sort("stack_id")
+    assert samples["sequence"].to_list() == told["sequence"].to_list()
+    assert samples["coverage"].to_list() == told["coverage"].to_list()
+    assert samples["patient"].n_unique() == told["body"].n_unique()
+    assert set(samples["collection_id"]) == {"synthetic-3"}
+    other = read_samples(Workspace(tmp_path / "two"))
+    assert other["patient"].to_list() == samples["patient"].to_list()  # a body is one patient everywhere
+
+
+def test_all_bodies_weigh_what_is_asked(tmp_path, monkeypatch):
+    weights = []
+
+    def heavy(seed, sex, weight_kg):
+        weights.append(weight_kg)
+        return body(sex)
+
+    monkeypatch.setattr(volume_files, "make_body", heavy)
+    volume_files.write_volumes(tmp_path / "out", 1, 3, device=NUMPY, design=SMALL, weight_kg=140.0)
+    assert weights == [140.0] * 3
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path):

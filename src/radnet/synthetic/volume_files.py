@@ -1,6 +1,7 @@
 """Write drawn volumes to a folder that `radnet.volumes.store.VolumeStore` reads, with their labels beside.
 
-`OUT/4-volumes` holds shards and index as `radnet build` writes them; `OUT/labels.parquet` one row a volume.
+`OUT/4-volumes` holds shards and index as `radnet build` writes them, `2-series` and `3-labels` what training
+reads beside them; `OUT/labels.parquet` says more of each volume.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from radnet.errors import SourceError
 from radnet.executors import Progress, silent
 from radnet.synthetic.anatomy import make_body
 from radnet.synthetic.arrays import on_host
+from radnet.synthetic.volume_tables import write_workspace_tables
 from radnet.synthetic.volumes import Design, LabelledVolume, draw_volumes
 from radnet.tables import INTEGER, REAL, TEXT, TEXTS, VOLUME_COLUMNS, write_table
 from radnet.volumes.shards import SUFFIXES, digest_of, pack, shard_name, write_shard
@@ -62,6 +64,7 @@ def write_volumes(
     device: str | None = None,
     design: Design | None = None,
     progress: Progress = silent,
+    weight_kg: float | None = None,
 ) -> VolumesSummary:
     """Write volumes and labels.
 
@@ -73,6 +76,7 @@ def write_volumes(
         device: `numpy`, or a device of torch; by default the best there is.
         design: What the volumes are made of.
         progress: Called with the volumes written so far and in all.
+        weight_kg: Of all bodies; None draws it.
 
     Raises:
         SourceError: If the folder holds something already, or no volumes or bodies are asked for.
@@ -84,7 +88,9 @@ def write_volumes(
         raise SourceError(f"{out} is not an empty folder; name another, or delete it first")
     store = out / STORE_NAME
     store.mkdir(parents=True)
-    people = [make_body(seed * 1000 + index, "F" if index % 2 else "M") for index in range(bodies)]
+    given: dict[str, Any] = {} if weight_kg is None else {"weight_kg": weight_kg}
+    body_seeds = [seed * 1000 + index for index in range(bodies)]
+    people = [make_body(number, "F" if number % 2 else "M", **given) for number in body_seeds]
     drawn = draw_volumes(people, seed, count, device=device, design=design)
     config = VolumesConfig(shape=(design or Design()).shape)
     index_rows: list[dict[str, Any]] = []
@@ -96,6 +102,7 @@ def write_volumes(
         progress(len(index_rows), count)
     write_table(pl.DataFrame(index_rows, schema=VOLUME_COLUMNS), store / INDEX_NAME)
     write_table(pl.DataFrame(label_rows, schema=LABEL_COLUMNS), out / LABELS_NAME)
+    write_workspace_tables(out, label_rows, body_seeds, f"synthetic-{seed}")
     return VolumesSummary(store, out / LABELS_NAME, bodies, count)
 
 
