@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -99,6 +100,7 @@ def test_the_history_has_a_row_an_epoch_and_the_best_is_kept(trained: Path) -> N
     folder = trained / "5-pretrain" / "run"
     history = read_history(folder)
     assert [row["epoch"] for row in history] == [0, 1, 2]
+    assert len({row["validation_loss"] for row in history}) == 3  # the average follows the weights
     losses = [row["validation_loss"] for row in history]
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["best_epoch"] == int(np.argmin(losses))
@@ -390,6 +392,19 @@ def test_a_full_disk_leaves_the_last_good_model(work: Path) -> None:
     folder = work / "5-pretrain" / "run"
     assert load_model(folder).spec.network == "resnet10"
     assert not list(folder.glob(".*partial"))
+    assert run(work).finished
+
+
+def test_a_disk_that_is_full_before_the_first_model_is_told(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("radnet.pretrain.stage.save_model", full)
+        with pytest.raises(TrainingError, match="run could not be written to its end; free some room"):
+            run(work)
     assert run(work).finished
 
 

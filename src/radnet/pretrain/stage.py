@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -153,7 +154,7 @@ def pretrain(
             write_table(prepared.samples.select(SPLIT_COLUMNS), prepared.folder / SPLIT_NAME)
         fabric.barrier()
         loop = _loop(prepared, fabric, settings)
-        outcome = loop.run(progress)
+        outcome = loop.run(progress if fabric.is_global_zero else silent)
         if not fabric.is_global_zero:
             return None
         summary = _summary(prepared, outcome)
@@ -264,7 +265,12 @@ def _summary(run: _Run, outcome: Outcome) -> PretrainSummary:
     patients, volumes = run.counts()
     best = outcome.best_epoch
     row = {} if best is None else outcome.history[best]
-    shown = {name: round(value, 4) for name, value in row.items() if name.startswith("validation_")}
+    # a head without a label among the validation volumes has no figure
+    shown = {
+        name: round(value, 4)
+        for name, value in row.items()
+        if name.startswith("validation_") and math.isfinite(value)
+    }
     return PretrainSummary(
         run=str(run.folder),
         n_parameters=sum(parameter.numel() for parameter in build_network(run.spec).parameters()),

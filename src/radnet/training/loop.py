@@ -234,8 +234,9 @@ class Loop(Generic[B]):
         sums = sums.detach().double()
         self._running = self._running.to(sums.device) + sums if self._running.numel() else sums
 
-    def _refuse_infinite(self) -> None:
-        if not torch.isfinite(self._running).all():
+    def _refuse_infinite(self, *losses: float) -> None:
+        """Refuse to go on from sums, or losses, that are no finite numbers."""
+        if not torch.isfinite(self._running).all() or not all(map(math.isfinite, losses)):
             raise TrainingError(
                 f"{self._folder}: the loss was no finite number before step {self.counters.step}; "
                 "lower lr or set precision = '32-true' in another run; the last good checkpoint is left"
@@ -255,6 +256,7 @@ class Loop(Generic[B]):
         self._refuse_infinite()
         epoch = len(self.counters.history)
         validation = self.average.figures(self._validate())
+        self._refuse_infinite(validation["loss"])
         training = self._task.figures(self._running.cpu())
         rate = learning_rate(self.counters.step - 1, self._config.epochs * self._steps, self._config)
         row = {"epoch": float(epoch), "step": float(self.counters.step), "lr": rate}
