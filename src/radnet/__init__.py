@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from radnet.config import RadnetConfig, load_config
-    from radnet.executors import Shard, Workers
+    from radnet.executors import Workers
     from radnet.labels.stage import label_stacks
     from radnet.labels.table import label_table
+    from radnet.networks.folder import load_model
     from radnet.pipeline import run_pipeline
     from radnet.report.stage import write_report
     from radnet.scan.stage import scan_archive
@@ -25,7 +26,6 @@ __version__: Final = "0.1.0"
 
 __all__ = [
     "RadnetConfig",
-    "Shard",
     "VolumeStore",
     "Workers",
     "build_volumes",
@@ -33,6 +33,7 @@ __all__ = [
     "label_stacks",
     "label_table",
     "load_config",
+    "load_model",
     "run_pipeline",
     "scan_archive",
     "write_report",
@@ -40,7 +41,6 @@ __all__ = [
 
 _HOMES: Final = {
     "RadnetConfig": "radnet.config",
-    "Shard": "radnet.executors",
     "VolumeStore": "radnet.volumes.store",
     "Workers": "radnet.executors",
     "build_volumes": "radnet.volumes.stage",
@@ -48,6 +48,7 @@ _HOMES: Final = {
     "label_stacks": "radnet.labels.stage",
     "label_table": "radnet.labels.table",
     "load_config": "radnet.config",
+    "load_model": "radnet.networks.folder",
     "run_pipeline": "radnet.pipeline",
     "scan_archive": "radnet.scan.stage",
     "write_report": "radnet.report.stage",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from radnet.cli_networks import export, networks
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
 from radnet.cli_synthetic import contact_sheet, synthesize
@@ -266,6 +267,8 @@ def explain(
 
 app.command()(synthesize)
 app.command("contact-sheet")(contact_sheet)
+app.command()(networks)
+app.command()(export)
 app.command()(release)
 
 

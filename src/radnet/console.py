@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from radnet.executors import Progress
+    from radnet.networks.sizes import NetworkSize
     from radnet.pipeline import Stage, StageStatus
 
 NAME_WIDTH: Final = 14
@@ -59,6 +60,19 @@ def print_status(found: Sequence[StageStatus]) -> None:
         made = (stage.made or "").replace("T", " ").removesuffix("+00:00")
         shown.add_row(stage.folder, f"radnet {stage.verb}", stage.state, made, "; ".join(stage.why))
     Console().print(shown)
+
+
+def print_networks(found: Sequence[NetworkSize]) -> None:
+    """Print what networks cost, one line each; the lines are as long as they are, for terminals and grep."""
+    rows = [("network", "Gmul-adds", "Mparams", "feature maps: channels x slices x rows x columns")]
+    for size in found:
+        maps = "  ".join("x".join(map(str, shape)) for shape in size.feature_maps)
+        rows.append((size.name, f"{size.multiply_adds / 1e9:.1f}", f"{size.parameters / 1e6:.1f}", maps))
+    for name, multiply_adds, parameters, maps in rows:
+        _write(f"{name:<{NAME_WIDTH}} {multiply_adds:>9} {parameters:>8}  {maps}")
+    heads = ", ".join(f"{name} {count}" for name, count in found[0].outputs.items())
+    shape = "x".join(map(str, found[0].input_shape))
+    _write(f"\nInput 1x{shape}, fully connected layer of {found[0].embedding}, heads: {heads}.")
 
 
 def print_json(value: Any) -> None:

@@ -50,3 +50,11 @@ class BodyError(RadnetError):
 
 class ExecutorError(RadnetError):
     """An executor that is unknown or cannot be reached."""
+
+
+class NetworkError(RadnetError):
+    """A network, model folder or weight file that cannot be used."""
+
+
+class MissingExtraError(RadnetError):
+    """A package that an extra of RADNet installs and that is not there."""

@@ -26,6 +26,19 @@ Rules = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 
+def parse_shape(text: str) -> tuple[int, int, int]:
+    """Read slices, rows and columns from `48,192,192`.
+
+    Raises:
+        typer.BadParameter: If the text is not three whole numbers above 0.
+    """
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"a shape is slices,rows,columns, e.g. 48,192,192; this one is {text!r}")
+    slices, rows, columns = (int(part) for part in parts)
+    return slices, rows, columns
+
+
 def resolve_config(path: Path | None, policy: str | None, rules: list[Path] | None = None) -> RadnetConfig:
     """Read the configuration that the options name.
 

@@ -26,7 +26,17 @@ def radnet(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProc
 
 
 def test_all_verbs_are_there() -> None:
-    others = {"run", "status", "explain", "synthesize", "contact-sheet", "release", "rules"}
+    others = {
+        "run",
+        "status",
+        "explain",
+        "synthesize",
+        "contact-sheet",
+        "release",
+        "rules",
+        "networks",
+        "export",
+    }
     assert set(VERBS) == others | set(STAGE_VERBS)
 
 
