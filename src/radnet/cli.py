@@ -264,10 +264,10 @@ def explain(
         typer.echo(render(found))
 
 
-app.command()(networks)
-app.command()(export)
 app.command()(synthesize)
 app.command("contact-sheet")(contact_sheet)
+app.command()(networks)
+app.command()(export)
 app.command()(release)
 app.command()(pretrain)
 app.command()(evaluate)

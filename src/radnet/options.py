@@ -64,5 +64,6 @@ def resolve_config(
     config = load_config(path, policy, changes)  # type: ignore[arg-type]  # an unknown policy is refused there
     if not rules:
         return config
-    folders = (*config.labels.rules, *(folder.resolve() for folder in rules))
+    # a folder that the file names too is laid over once: its rules would otherwise replace themselves
+    folders = tuple(dict.fromkeys((*config.labels.rules, *(folder.resolve() for folder in rules))))
     return config.model_copy(update={"labels": config.labels.model_copy(update={"rules": folders})})

@@ -82,6 +82,7 @@ def test_a_huge_text_is_read_in_its_beginning() -> None:
 
     assert reader.hear("a " * MAX_TEXT + "end") == {}
     assert reader.hear("a" * 100_000) == {}
+    assert reader.hear("a " * 50_000 + "end") == {"@end": "end"}, "10^5 characters are read whole"
 
 
 def test_shape_writes_every_number_alike() -> None:

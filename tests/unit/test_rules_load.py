@@ -45,6 +45,7 @@ def overlay(folder: Path, text: str, name: str = "site.toml") -> Path:
         pytest.param('"zebra"', '"@axal"', r"unknown group '@axal'; did you mean 'axial'", id="group"),
         pytest.param("when ", "wen ", r"unknown key 'wen'; did you mean 'when'.*lacks 'when'", id="key"),
         pytest.param('["zebra"]', '"zebra"', r"'when.series.says' must be a list of words", id="type"),
+        pytest.param('["zebra"]', '["+"]', r"'\+' holds no letter and no digit", id="a phrase of signs"),
         pytest.param("series = { says", "KVP = { says", r"'KVP' is a number", id="words on a number"),
         pytest.param(
             'says = ["zebra"]',
@@ -128,6 +129,12 @@ def test_a_disabled_rule_must_exist(tmp_path: Path) -> None:
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RuleError, match=r"no such folder of rule tables"):
         load_rules([tmp_path / "nowhere"])
+
+
+def test_a_folder_without_a_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "contrast.tml").write_text('label = "contrast"')
+    with pytest.raises(RuleError, match=r"holds no rule table; its files must end with \.toml"):
+        load_rules([tmp_path])
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,16 @@ def test_wiped_identifiers_do_not_join_patients(tmp_path: Path) -> None:
     assert verdicts(rows, tmp_path) == [("uniform", 12, 3.0)] * 2
 
 
+def test_one_series_identifier_given_to_two_patients_joins_nobody(tmp_path: Path) -> None:
+    first, second = scan_of(), renamed(scan_of(), "d")
+    for row in second:
+        x, y, z = row["ImagePositionPatient"]
+        row |= {"patient": "q", "ImagePositionPatient": [x, y, z + 3.0 * len(first)]}
+    assert (
+        verdicts([row | {"patient": "p"} for row in first] + second, tmp_path) == [("uniform", 12, 3.0)] * 2
+    )
+
+
 def test_an_empty_scan_gives_empty_tables(tmp_path: Path) -> None:
     (tmp_path / "1-scan").mkdir()
     write_table(conform(pl.DataFrame(), INSTANCE_COLUMNS).clear(), tmp_path / "1-scan/instances.parquet")

@@ -21,6 +21,7 @@ from radnet.labels.conditions import (
 )
 from radnet.labels.evidence import KNOWN_ATTRIBUTES
 from radnet.labels.lexicon import Lexicon
+from radnet.labels.text import fold, words_of
 from radnet.terms import FORMS, LABELS
 
 CONCLUSIONS: Final = ("form", *LABELS)
@@ -119,6 +120,9 @@ class Parser:
         for word in words:
             if word.startswith("@") and word[1:] not in self.lexicon.groups:
                 self.fault(f"{place}: unknown group '{word}'; {nearest(word[1:], self.lexicon.groups)}")
+                return None
+            if not words_of(fold(word)):
+                self.fault(f"{place}: '{word}' holds no letter and no digit; signs only separate words")
                 return None
         if name in KNOWN_ATTRIBUTES and KNOWN_ATTRIBUTES[name].is_numeric():
             self.fault(f"{place}: '{name}' is a number; use {', '.join(NUMBER_OPERATORS)}")

@@ -136,6 +136,10 @@ def load_rules(overlays: Iterable[Path] = (), contrast_table: str = "contrast") 
     for folder in folders[1:]:
         if not folder.is_dir():
             raise RuleError(f"{folder}: no such folder of rule tables; name an existing one in labels.rules")
+        if not any(path.suffix in (".toml", ".csv") for path in folder.iterdir()):
+            raise RuleError(
+                f"{folder}: holds no rule table; its files must end with .toml, not in a folder below"
+            )
     faults: list[str] = []
     lexicon = Lexicon()
     for folder in folders:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Final
 
-MAX_TEXT: Final = 4096
+MAX_TEXT: Final = 1 << 17
 """Characters that are read; the longest DICOM description has 64, a CSV cell may hold anything."""
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"\d+\.\d+(?![a-z0-9])|[a-z0-9]+")

@@ -25,7 +25,7 @@ HARD_KEYS: Final = (
     "StudyInstanceUID",
     "SeriesInstanceUID",
     "folder",
-    "nameless_patient",
+    "owner",
     "SOPClassUID",
     "Rows",
     "Columns",
@@ -100,7 +100,8 @@ def with_hard_keys(instances: pl.DataFrame) -> pl.DataFrame:
     """Add the hard keys that no attribute holds.
 
     PixelSpacing counts as equal when it rounds alike to 0.001 mm. Files whose SeriesInstanceUID was wiped
-    belong together when they lie in one folder and are of one patient.
+    belong together when they lie in one folder. Anonymisers give one UID to series of several people:
+    whatever the identifiers say, two patients never share a stack.
     """
     rounded = pl.col("PixelSpacing").list.eval(pl.element().round(3).cast(pl.String))
     nameless = pl.col("SeriesInstanceUID").fill_null("") == ""
@@ -108,7 +109,7 @@ def with_hard_keys(instances: pl.DataFrame) -> pl.DataFrame:
     return instances.with_columns(
         rounded.list.join(",").fill_null("").alias("pixel_spacing"),
         pl.when(nameless).then(folder).otherwise(pl.lit("")).alias("folder"),
-        pl.when(nameless).then("patient").otherwise(pl.lit("")).fill_null("").alias("nameless_patient"),
+        pl.col("patient").fill_null("").alias("owner"),
     )
 
 
