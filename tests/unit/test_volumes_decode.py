@@ -118,6 +118,7 @@ def source_of(path: Path, frame: int | None = None, **changes: Any) -> SliceSour
                 "PixelRepresentation",
                 "RescaleSlope",
                 "RescaleIntercept",
+                "Modality",
             )
         },
     }

@@ -37,6 +37,7 @@ PLAIN = SliceSource(
     RescaleSlope=None,
     RescaleIntercept=None,
     PixelPaddingValue=None,
+    Modality="MR",
 )
 
 
@@ -109,6 +110,11 @@ def test_slope_of_zero_does_not_wipe_a_slice() -> None:
 def test_monochrome1_is_mirrored_before_the_rescale(cells: list[int], changes: dict[str, Any]) -> None:
     mirrored = {"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": 2.0, "RescaleIntercept": -1000.0}
     assert modality_of(cells, **mirrored, **changes) == [-1000, 1000]
+
+
+def test_hounsfield_units_stay_what_they_are_however_they_are_shown() -> None:
+    shown = {"PhotometricInterpretation": "MONOCHROME1", "RescaleIntercept": -1000.0, "Modality": "CT"}
+    assert modality_of([0, 2000], **shown) == [-1000, 1000]
 
 
 @pytest.mark.parametrize(

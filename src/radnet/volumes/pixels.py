@@ -61,6 +61,7 @@ class SliceSource:
     RescaleSlope: float | None
     RescaleIntercept: float | None
     PixelPaddingValue: int | None
+    Modality: str | None
 
     @property
     def index(self) -> int:
@@ -129,8 +130,9 @@ def stored_values(cells: Cells, source: SliceSource) -> Cells:
 def modality_values(values: Cells, is_padding: NDArray[np.bool_] | None, source: SliceSource) -> Plane:
     """Turn stored values into what the scanner measured (HU in CT), air where there is padding.
 
-    MONOCHROME1 is mirrored within the range of the stored bits before the rescale. A RescaleSlope of 0, which
-    would wipe the slice, is read as 1.
+    MONOCHROME1 says how to show values, not what they mean (PS3.3 C.7.6.3.1.2): Hounsfield units stay what
+    they are. Elsewhere, where bright is all that a value says, it is mirrored within the range of the stored
+    bits before the rescale. A RescaleSlope of 0, which would wipe the slice, is read as 1.
 
     Args:
         values: (rows, columns) as `stored_values` gives them.
@@ -142,7 +144,7 @@ def modality_values(values: Cells, is_padding: NDArray[np.bool_] | None, source:
     """
     slope = source.RescaleSlope or 1.0
     intercept = source.RescaleIntercept or 0.0
-    if source.PhotometricInterpretation == "MONOCHROME1":
+    if source.PhotometricInterpretation == "MONOCHROME1" and source.Modality != "CT":
         mirror = -1 if source.is_signed else 2**source.bits_stored - 1
         slope, intercept = -slope, intercept + slope * mirror
     plane = values.astype(np.float32)
