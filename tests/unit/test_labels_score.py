@@ -182,6 +182,12 @@ def test_our_own_names_of_columns_are_taken_too(tmp_path: Path) -> None:
         ),
         pytest.param("g.csv", f"{TRUTH}\n", r"holds no row", id="empty"),
         pytest.param(
+            "g.csv",
+            f"{TRUTH}\n{ROW},t1,ax,maybe,spleen\n",
+            r"line 2: unknown value 't1' of seq.*'ax' of view.*'maybe' of contrast.*'spleen' of coverage",
+            id="words of no label",
+        ),
+        pytest.param(
             "g.csv", "kind,plane,contrast,coverage\nct,axial,no,lung\n", r"no column named", id="header"
         ),
     ],

@@ -11,8 +11,8 @@ import pytest
 from radnet.labels.conditions import Test as ValueTest
 from radnet.labels.evidence import Evidence, Nothing
 from radnet.labels.lexicon import Lexicon, Reader
-from radnet.labels.parse import Parser
-from radnet.labels.rules import VALUES, Rule, RuleTable
+from radnet.labels.parse import VALUES, Parser
+from radnet.labels.rules import Rule, RuleTable
 from radnet.labels.vote import NO_VALUE, STATUSES, regions_of, vote
 
 TEXTS = {"any_text": ("SeriesDescription", "StudyDescription")}

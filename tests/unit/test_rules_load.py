@@ -45,6 +45,24 @@ def overlay(folder: Path, text: str, name: str = "site.toml") -> Path:
         pytest.param('"zebra"', '"@axal"', r"unknown group '@axal'; did you mean 'axial'", id="group"),
         pytest.param("when ", "wen ", r"unknown key 'wen'; did you mean 'when'.*lacks 'when'", id="key"),
         pytest.param('["zebra"]', '"zebra"', r"'when.series.says' must be a list of words", id="type"),
+        pytest.param(
+            'series = { says = ["zebra"] }',
+            'sequence = { is = ["t1"] }',
+            r"unknown value 't1' of sequence",
+            id="a conclusion nobody draws",
+        ),
+        pytest.param(
+            'series = { says = ["zebra"] }',
+            "EchoTime = { between = [50, 10] }",
+            r"holds for no number",
+            id="bounds the wrong way round",
+        ),
+        pytest.param(
+            'series = { says = ["zebra"] }',
+            "EchoTime = { at_least = nan }",
+            r"holds for no number",
+            id="not a number",
+        ),
         pytest.param('["zebra"]', '["+"]', r"'\+' holds no letter and no digit", id="a phrase of signs"),
         pytest.param("series = { says", "KVP = { says", r"'KVP' is a number", id="words on a number"),
         pytest.param(

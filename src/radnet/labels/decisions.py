@@ -15,8 +15,8 @@ from typing import Final
 import polars as pl
 
 from radnet.errors import RuleError
-from radnet.labels.parse import nearest
-from radnet.labels.rules import NO_REGION, VALUES
+from radnet.labels.parse import VALUES, nearest
+from radnet.labels.rules import NO_REGION
 
 PERSON: Final = "person"
 """Rule name of a label that a person decided."""

@@ -20,9 +20,9 @@ from radnet.labels.decisions import PERSON, Decisions, load_decisions
 from radnet.labels.evidence import Evidence, Nothing, Value
 from radnet.labels.lexicon import Reader
 from radnet.labels.orientation import add_measured_view
-from radnet.labels.parse import CONCLUSIONS
+from radnet.labels.parse import CONCLUSIONS, OBLIQUE, VALUES
 from radnet.labels.relations import RELATION, WITNESS_TIERS, relate
-from radnet.labels.rules import NO_REGION, OBLIQUE, VALUES, Rule, Rulebook, load_rules
+from radnet.labels.rules import NO_REGION, Rule, Rulebook, load_rules
 from radnet.labels.studies import can_be_ordered
 from radnet.labels.vote import DECIDED, NO_VALUE, STATUSES, Ballot, Codes, matches, regions_of, vote
 from radnet.tables import REAL, TEXT, TEXTS, VOTE_COLUMNS

@@ -16,6 +16,7 @@ from radnet.config import RadnetConfig
 from radnet.errors import TableError
 from radnet.labels.engine import Labelled, Labeller
 from radnet.labels.headers import read_headers, typed_headers
+from radnet.labels.parse import VALUES, nearest
 from radnet.labels.rules import NO_REGION
 
 OTHER_NAMES: Final = {
@@ -32,6 +33,7 @@ UNKNOWN: Final = "unknown"
 UNTOLD: Final = ("", UNKNOWN, NO_REGION, "null")
 """What says nothing, in a truth as in an answer."""
 PARTIAL: Final = "partial"
+FAULTS_SHOWN: Final = 20
 FIRST_LINE: Final = 2
 """Of the rows of a file with a header line."""
 LEFT_OUT: Final = ("icdc_glioma",)
@@ -72,7 +74,8 @@ def read_gold(path: Path | str) -> GoldSet:
             `coverage` (regions joined by `;`, `partial` or `none` for none of the nine).
 
     Raises:
-        TableError: If it cannot be read, lacks a truth, or holds no header or no row.
+        TableError: If it cannot be read, lacks a truth, names a word that no label has, or holds no header or
+            no row.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
@@ -82,6 +85,7 @@ def read_gold(path: Path | str) -> GoldSet:
         frame = frame.filter(~pl.col("collection_id").is_in(LEFT_OUT).fill_null(False))
     if frame.is_empty():
         raise TableError(f"{path}: holds no row; a table with truths needs at least one")
+    _refuse_strangers(path, frame)
     truths = frame.select(*map(pl.col, TRUTHS), *_second_readings(frame), *_usable(frame))
     return GoldSet(typed_headers(frame.drop(*TRUTHS, "row")), truths, frame["row"])
 
@@ -96,6 +100,21 @@ def _renamed(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
     if missing:
         raise TableError(f"{path}: lacks the truths {', '.join(missing)}; all of {', '.join(TRUTHS)} must be")
     return frame.with_columns(pl.col(TRUTHS).fill_null(""))
+
+
+def _refuse_strangers(path: Path, frame: pl.DataFrame) -> None:
+    """Refuse truths that are no words of a label: they would count as the rules' mistakes."""
+    faults = []
+    for name in TRUTHS:
+        for row, text in frame.select("row", name).iter_rows():
+            given = regions(text) if name == "coverage" else {text.strip().lower()} - {*UNTOLD}
+            faults += [
+                f"line {row}: unknown value '{word}' of {name}; {nearest(word, VALUES[name])}"
+                for word in sorted(given - {*VALUES[name]})
+            ]
+    if faults:
+        more = f"; and {len(faults) - FAULTS_SHOWN} more" if len(faults) > FAULTS_SHOWN else ""
+        raise TableError(f"{path}: " + "; ".join(faults[:FAULTS_SHOWN]) + more)
 
 
 def _second_readings(frame: pl.DataFrame) -> list[pl.Expr]:

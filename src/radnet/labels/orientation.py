@@ -14,7 +14,7 @@ from radnet.config import LabelsConfig
 from radnet.errors import GeometryError
 from radnet.geometry import is_standard, nearest_view, slice_normal
 from radnet.labels.evidence import MEASURED_VIEW
-from radnet.labels.rules import OBLIQUE
+from radnet.labels.parse import OBLIQUE
 from radnet.tables import REAL, REALS, TEXT
 
 GEOMETRY_COLUMNS: Final = ("nearest_view", "tilt_deg", "orientation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,10 +23,20 @@ from radnet.labels.conditions import (
 from radnet.labels.evidence import KNOWN_ATTRIBUTES
 from radnet.labels.lexicon import Lexicon
 from radnet.labels.text import fold, words_of
-from radnet.terms import FORMS, LABELS
+from radnet.terms import CONTRASTS, FORMS, LABELS, REGIONS, SEQUENCES, VIEWS
 
 CONCLUSIONS: Final = ("form", *LABELS)
 """Labels that a later table may test like attributes, in the order in which they are decided."""
+OBLIQUE: Final = "oblique"
+"""A decided view that is none of the three planes."""
+VALUES: Final[dict[str, tuple[str, ...]]] = {
+    "form": FORMS,
+    "sequence": SEQUENCES,
+    "view": (*VIEWS, OBLIQUE),
+    "contrast": CONTRASTS,
+    "coverage": REGIONS,
+}
+"""Words that a rule may vote for, and that a later one may ask for, by label."""
 
 
 def nearest(word: str, known: Collection[str]) -> str:
@@ -113,6 +124,10 @@ class Parser:
         if operator in NUMBER_OPERATORS:
             return self._number(name, operator, argument, place)
         words = self._strings(argument, place)
+        for word in words:
+            if operator == "is" and word not in VALUES.get(name, words):
+                self.fault(f"{place}: unknown value '{word}' of {name}; {nearest(word, VALUES[name])}")
+                return None
         return Test(name, operator, words) if words else None
 
     def _words(self, name: str, operator: str, argument: Any, place: str) -> Condition | None:
@@ -143,6 +158,9 @@ class Parser:
         wanted = 2 if operator == "between" else 1
         if not _numbers(numbers) or len(numbers) != wanted:
             self.fault(f"{place} must be {'two numbers' if wanted > 1 else 'a number'}")
+            return None
+        if not all(map(math.isfinite, numbers)) or sorted(numbers) != list(numbers):
+            self.fault(f"{place} holds for no number; give finite numbers, the lower one first")
             return None
         return Test(name, operator, tuple(float(number) for number in numbers))
 

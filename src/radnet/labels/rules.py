@@ -18,9 +18,9 @@ from radnet.errors import RuleError
 from radnet.labels.conditions import Condition, Every, Never, words_in
 from radnet.labels.evidence import KNOWN_ATTRIBUTES
 from radnet.labels.lexicon import Lexicon, Reader
-from radnet.labels.parse import CONCLUSIONS, Parser, nearest
+from radnet.labels.parse import CONCLUSIONS, VALUES, Parser, nearest
 from radnet.labels.text import fold, words_of
-from radnet.terms import CONTRASTS, FORMS, REGIONS, SEQUENCES, VIEWS
+from radnet.terms import REGIONS
 
 RULES_FOLDER: Final = Path(__file__).parent / "rules"
 COLLECTIONS_FOLDER: Final = RULES_FOLDER / "collections"
@@ -28,18 +28,8 @@ COLLECTIONS_FOLDER: Final = RULES_FOLDER / "collections"
 LEXICON_NAME: Final = "lexicon.toml"
 NO_REGION: Final = "none"
 """Coverage of none of the nine regions, as one word."""
-OBLIQUE: Final = "oblique"
-"""A decided view that is none of the three planes."""
 ABSTAIN: Final = "abstain"
 """Key of a rule's cases in which it must not vote."""
-VALUES: Final[dict[str, tuple[str, ...]]] = {
-    "form": FORMS,
-    "sequence": SEQUENCES,
-    "view": (*VIEWS, OBLIQUE),
-    "contrast": CONTRASTS,
-    "coverage": REGIONS,
-}
-"""Words that a rule may vote for, by label."""
 TABLE_KEYS: Final = ("label", "tiers", "repeat", "case_defaults", "applies", "disable", "rule")
 SHARED_KEYS: Final = ("applies", "collection")
 """What a file that overlays several labels may hold beside a table for each of them."""

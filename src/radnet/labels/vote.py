@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from radnet.labels.conditions import Match
 from radnet.labels.evidence import Evidence, Mask
-from radnet.labels.rules import VALUES, Rule, RuleTable
+from radnet.labels.parse import VALUES
+from radnet.labels.rules import Rule, RuleTable
 from radnet.terms import REGIONS
 
 DECIDED: Final = "decided"
