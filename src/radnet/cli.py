@@ -24,6 +24,7 @@ from radnet.errors import RadnetError
 from radnet.options import Config, Json, Policy, Rules, Work, resolve_config
 
 if TYPE_CHECKING:
+    from radnet.config import RadnetConfig
     from radnet.executors import Shard, Workers
 
 _RIGHTS: Final = "get the right to read and write there, or name another place"
@@ -183,6 +184,7 @@ def build(
     work: Work = Path("work"),
     config: Config = None,
     policy: Policy = None,
+    rules: Rules = None,
     executor: ExecutorName = "processes",
     workers: WorkerCount = None,
     shard: ShardText = None,
@@ -192,9 +194,9 @@ def build(
 
     Example: radnet build --work work --shard 0/8
     """
-    _run_stage(
-        "volumes", as_json, work, resolve_config(config, policy), _workers(executor, workers), _shard(shard)
-    )
+    settings = resolve_config(config, policy, rules)
+    _warn_of_other_settings(work, settings, "volumes")
+    _run_stage("volumes", as_json, work, settings, _workers(executor, workers), _shard(shard))
 
 
 @app.command()
@@ -213,7 +215,9 @@ def report(
     Example: radnet report --work work
     """
     _whole("report", executor, workers, shard)
-    _run_stage("report", as_json, work, resolve_config(config, policy, rules))
+    settings = resolve_config(config, policy, rules)
+    _warn_of_other_settings(work, settings, "report")
+    _run_stage("report", as_json, work, settings)
 
 
 @app.command()
@@ -257,7 +261,9 @@ def explain(
     from radnet.labels.explain import explain as explain_stack
     from radnet.labels.explain import render
 
-    found = explain_stack(work, uid, resolve_config(config, policy, rules))
+    settings = resolve_config(config, policy, rules)
+    found = explain_stack(work, uid, settings)
+    _warn_of_other_settings(work, settings, "volumes")
     if as_json:
         print_json(found)
     else:
@@ -293,6 +299,17 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"radnet: {place}{error.strerror}; {WAYS_OUT[error.errno]}, then run again\n")
         sys.exit(2)
+
+
+def _warn_of_other_settings(work: Path, config: RadnetConfig, before: str) -> None:
+    """Say when a verb reads what was made with other settings than it has; only `run` makes it again."""
+    from radnet.pipeline import made_otherwise
+
+    for stage, why in made_otherwise(work, config, before):
+        sys.stderr.write(
+            f"radnet: warning: {stage.folder} was made with other settings ({'; '.join(why)}); give this "
+            f"command the same --policy, --config and --rules, or run `radnet {stage.verb}` again\n"
+        )
 
 
 def _run_stage(name: str, as_json: bool, *arguments: Any) -> None:

@@ -215,6 +215,24 @@ def status(work: Path | str, config: RadnetConfig = RadnetConfig()) -> list[Stag
     return [*found, *_runs(workspace)]
 
 
+def made_otherwise(
+    work: Path | str, config: RadnetConfig, before: str
+) -> Iterator[tuple[Stage, tuple[str, ...]]]:
+    """Yield the stages whose artefact was made with other settings, and which settings.
+
+    Args:
+        work: The workspace.
+        config: The settings that are in use now.
+        before: Name of the stage that reads them.
+    """
+    workspace, now = Workspace(work), config.model_dump(mode="json")
+    for stage in STAGES[: STAGES.index(find_stage(before))]:
+        record = workspace.read_record(stage.folder)
+        why = tuple(_changed_config(record.config, now)) if record else ()
+        if why:
+            yield stage, why
+
+
 def _runs(workspace: Workspace) -> Iterator[StageStatus]:
     """Tell of each run of the stages that keep several."""
     for stage in RUN_STAGES:

@@ -78,6 +78,9 @@ def test_the_example_rule_loads_and_speaks(tmp_path: Path) -> None:
     table = Labeller(config.labels).rulebook.tables["contrast"]
     names = [rule.name for rule in table.rules]
     assert "liver-protocol-is-enhanced" in names
+    command = [sys.executable, "-m", "radnet", "rules", "check", "rules"]  # which radnet.toml names too
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_every_word_is_documented() -> None:

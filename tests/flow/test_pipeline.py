@@ -13,7 +13,7 @@ from small_archives import write_series
 from radnet.config import load_config
 from radnet.errors import RadnetError, SourceError, WorkspaceError
 from radnet.executors import Shard, Workers
-from radnet.pipeline import STAGES, Stage, run_pipeline, status
+from radnet.pipeline import STAGES, Stage, made_otherwise, run_pipeline, status
 from radnet.workspace import Workspace
 
 SERIAL = Workers("serial")
@@ -147,6 +147,18 @@ def test_the_share_that_ends_the_scan_goes_on_alone(tmp_path: Path) -> None:
     assert run(tmp_path, "labels", Shard(0, 2)) == ["scan"]
     assert states(tmp_path)["scan"] == "incomplete"
     assert run(tmp_path, "labels", Shard(1, 2)) == ["scan", "series", "labels"]
+
+
+def test_what_was_made_with_other_settings_is_told_with_its_stage(folder: Path) -> None:
+    assert list(made_otherwise(folder / "work", load_config(), "report")) == []
+
+    told = {
+        stage.name: why
+        for stage, why in made_otherwise(folder / "work", load_config(policy="paper"), "report")
+    }
+
+    assert [*told] == ["labels", "volumes"]
+    assert "volumes.intensity was windows, is min_max" in told["volumes"]
 
 
 def test_sources_without_any_image_are_refused_and_say_where_the_reasons_are(tmp_path: Path) -> None:
