@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, cast
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from radnet.config import PretrainConfig
 from radnet.networks.build import build_network
 from radnet.networks.spec import NetworkSpec
 from radnet.pretrain.losses import LabelLosses
-from radnet.pretrain.targets import Batch, Target
+from radnet.pretrain.targets import Batch, Target, VolumeReader
 from radnet.pretrain.task import LabelTask
+from radnet.training.warp import resize_volumes
+from radnet.volumes.store import VolumeStore
 
 SPEC = NetworkSpec(
     network="resnet10", width=4, stem="small", norm="group", embedding=8, input_shape=(16, 8, 8)
@@ -21,10 +26,10 @@ SPEC = NetworkSpec(
 N = 6
 
 
-def batch(thick: int = 16) -> Batch:
+def batch() -> Batch:
     """Volumes of which the middle slices are white."""
-    volumes = torch.zeros(N, 32, 16, 16, dtype=torch.uint8)
-    volumes[:, 16 - thick // 2 : 16 + thick // 2] = 255
+    volumes = torch.zeros(N, *SPEC.input_shape, dtype=torch.uint8)
+    volumes[:, 4:12] = 255
     known = torch.ones(N, dtype=torch.bool)
     targets = {
         name: Target(torch.zeros(N, dtype=torch.int64), known) for name in ("sequence", "view", "contrast")
@@ -55,9 +60,39 @@ def test_other_variations_leave_the_spacing() -> None:
     assert varied.targets["spacing"].value.tolist() == [3.0] * N
 
 
-def test_volumes_are_resized_to_what_the_network_sees() -> None:
-    assert task().vary(batch(), np.arange(N), 0).volumes.shape == (N, 16, 8, 8)
-    assert task(enabled=False).vary(batch(), np.arange(N), 0).volumes.shape == (N, 16, 8, 8)
+class Counting:
+    """A store that counts how often a volume is read."""
+
+    def __init__(self) -> None:
+        self.read_ids: list[str] = []
+
+    def read(self, stack_id: str) -> NDArray[np.uint8]:
+        self.read_ids.append(stack_id)
+        return np.random.default_rng(int(stack_id)).integers(0, 256, (32, 16, 16), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("room_volumes", "times"), [pytest.param(9, 1, id="kept"), pytest.param(0.5, 2, id="no room")]
+)
+def test_volumes_are_resized_to_what_the_network_sees_and_kept(room_volumes: float, times: int) -> None:
+    samples = pl.DataFrame(
+        {
+            "stack_id": ["0", "1"],
+            "sequence": ["ct", None],
+            "view": ["axial", None],
+            "contrast": ["no", None],
+            "coverage": [[], None],
+            "effective_spacing_mm": [3.0, 4.0],
+        }
+    )
+    store = Counting()
+    room_gb = room_volumes * math.prod(SPEC.input_shape) / 1e9
+    reader = VolumeReader(cast(VolumeStore, store), samples, SPEC, room_gb)
+    for _ in range(2):
+        read = reader.read(np.array([1, 0])).volumes
+        whole = torch.from_numpy(np.stack([store.read("1"), store.read("0")]))
+        assert torch.equal(read, resize_volumes(whole, SPEC.input_shape))
+    assert store.read_ids.count("0") == 2 + times
 
 
 def test_validation_and_training_see_the_same_without_augmentation() -> None:

@@ -13,7 +13,6 @@ from radnet.pretrain.targets import Batch, Target
 from radnet.training.augmentation import Draws, Known, augment
 from radnet.training.order import Rows
 from radnet.training.task import Task
-from radnet.training.warp import resize_volumes
 
 
 class LabelTask(Task[Batch]):
@@ -33,7 +32,6 @@ class LabelTask(Task[Batch]):
 
     def vary(self, batch: Batch, rows: Rows, epoch: int) -> Batch:
         """Augment a batch; the spacing label follows what is done along the slices."""
-        batch = batch._replace(volumes=resize_volumes(batch.volumes, self._shape))
         settings = self._config.augmentation
         if not settings.enabled:
             return batch
@@ -46,8 +44,7 @@ class LabelTask(Task[Batch]):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the sums of losses and measures of a batch."""
-        volumes = resize_volumes(batch.volumes, self._shape)
-        outputs = self.network(self.network.prepare(volumes))
+        outputs = self.network(self.network.prepare(batch.volumes))
         return cast(Tensor, self.losses(outputs, batch.targets))
 
     def loss(self, sums: Tensor) -> Tensor:
@@ -57,7 +54,3 @@ class LabelTask(Task[Batch]):
     def figures(self, sums: Tensor) -> dict[str, float]:
         """Return losses and measures by head."""
         return self.losses.figures(sums)
-
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        return self.network.spec.input_shape

@@ -6,9 +6,11 @@ reads beside them; `OUT/labels.parquet` says more of each volume.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +20,10 @@ from radnet.config import VolumesConfig
 from radnet.errors import SourceError
 from radnet.executors import Progress, silent
 from radnet.synthetic.anatomy import make_body
-from radnet.synthetic.arrays import on_host
+from radnet.synthetic.arrays import Arrays, on_host
+from radnet.synthetic.sampling import Subject, prepare
 from radnet.synthetic.volume_tables import write_workspace_tables
-from radnet.synthetic.volumes import Design, LabelledVolume, draw_volumes
+from radnet.synthetic.volumes import Design, LabelledVolume, draw_volume
 from radnet.tables import INTEGER, REAL, TEXT, TEXTS, VOLUME_COLUMNS, write_table
 from radnet.volumes.shards import SUFFIXES, digest_of, pack, shard_name, write_shard
 from radnet.volumes.store import INDEX_NAME
@@ -90,20 +93,32 @@ def write_volumes(
     store.mkdir(parents=True)
     given: dict[str, Any] = {} if weight_kg is None else {"weight_kg": weight_kg}
     body_seeds = [seed * 1000 + index for index in range(bodies)]
-    people = [make_body(number, "F" if number % 2 else "M", **given) for number in body_seeds]
-    drawn = draw_volumes(people, seed, count, device=device, design=design)
-    config = VolumesConfig(shape=(design or Design()).shape)
+    design, arrays = design or Design(), Arrays(device)
+    config = VolumesConfig(shape=design.shape)
     index_rows: list[dict[str, Any]] = []
     label_rows: list[dict[str, Any]] = []
-    while chunk := list(islice(drawn, config.shard_volumes)):
-        names = [f"synthetic-{seed}-{len(index_rows) + i:07d}" for i in range(len(chunk))]
-        index_rows += _write_shard(store, chunk, names, config)
-        label_rows += [_labels(volume, name) for volume, name in zip(chunk, names, strict=True)]
-        progress(len(index_rows), count)
+    with ThreadPoolExecutor(_threads(arrays)) as pool:
+        subjects = list(pool.map(partial(_subject, arrays, given), body_seeds, range(bodies)))
+        for start in range(0, count, config.shard_volumes):
+            numbers = range(start, min(start + config.shard_volumes, count))
+            chunk = list(pool.map(partial(draw_volume, subjects, seed, design=design), numbers))
+            names = [f"synthetic-{seed}-{number:07d}" for number in numbers]
+            index_rows += _write_shard(store, chunk, names, config)
+            label_rows += [_labels(volume, name) for volume, name in zip(chunk, names, strict=True)]
+            progress(len(index_rows), count)
     write_table(pl.DataFrame(index_rows, schema=VOLUME_COLUMNS), store / INDEX_NAME)
     write_table(pl.DataFrame(label_rows, schema=LABEL_COLUMNS), out / LABELS_NAME)
     write_workspace_tables(out, label_rows, body_seeds, f"synthetic-{seed}")
     return VolumesSummary(store, out / LABELS_NAME, bodies, count)
+
+
+def _threads(arrays: Arrays) -> int:
+    """Return how many volumes to draw at a time: NumPy leaves the other processors idle, torch does not."""
+    return 1 if arrays.is_torch else len(os.sched_getaffinity(0))
+
+
+def _subject(arrays: Arrays, given: dict[str, Any], body_seed: int, number: int) -> Subject:
+    return prepare(make_body(body_seed, "F" if body_seed % 2 else "M", **given), arrays, number)
 
 
 def _write_shard(
