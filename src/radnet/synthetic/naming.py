@@ -37,6 +37,8 @@ AGENTS: Final[dict[Modality, tuple[str, ...]]] = {
 HEADS: Final[tuple[Examination, ...]] = ("head", "face")
 """Examinations of nothing wider than a head."""
 
+LUNGS: Final[tuple[Examination, ...]] = ("chest", "trunk")
+
 BODY_PARTS: Final[dict[Examination, str]] = {
     "head": "HEAD",
     "face": "HEAD",
