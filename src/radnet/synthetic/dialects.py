@@ -17,9 +17,11 @@ from radnet.synthetic.protocols import Form, Protocol, Vendor
 from radnet.synthetic.signal import MrTechnique
 
 Pulse = Literal["spin", "inversion", "gradient", "prepared_gradient", "echo_planar"]
-ECHO_PLANAR_RUNS: Final = ("fmri", "perfusion")
+ECHO_PLANAR_RUNS: Final = ("fmri", "perfusion", "dwi", "adc")
 GE_B_VALUE_FLAG: Final = 1_000_000_000
 """Added to the b-value by newer software of GE."""
+STANDARD_B_VALUE: Final = ("toshiba", "canon", "hitachi")
+"""Vendors whose b-value stands in the standard's element."""
 UIH_CREATOR: Final = "Image Private Header"
 """Of group 0065 (from memory)."""
 
@@ -175,7 +177,7 @@ def pulse(technique: MrTechnique, sequence: str = "") -> Pulse:
 
     Args:
         technique: Its parameters.
-        sequence: What the images are for: functional and perfusion runs are echo planar.
+        sequence: What the images are for: functional, perfusion and diffusion runs are echo planar.
     """
     if technique.b_s_mm2 or technique.family == "adc_map" or sequence in ECHO_PLANAR_RUNS:
         return "echo_planar"
@@ -204,11 +206,13 @@ def vendor_uid(vendor: Vendor, *parts: int | str) -> UID:
     return UID(f"{ROOTS[vendor]}.{uid(*parts).rpartition('.')[2]}")
 
 
-def sequence_name(technique: MrTechnique) -> str:
+def sequence_name(technique: MrTechnique, sequence: str = "") -> str:
     """Return the name of a Siemens pulse sequence, e.g. `*tse2d1_15`."""
-    kind, train = pulse(technique), technique.echo_train
+    kind, train = pulse(technique, sequence), technique.echo_train
     if kind == "echo_planar":
-        return f"*ep_b{technique.b_s_mm2:.0f}t"
+        if sequence in ("fmri", "perfusion"):
+            return "*epfid2d1_64"
+        return f"*ep_b{technique.b_s_mm2:.0f}{'t' if technique.b_s_mm2 else ''}"
     if kind in ("gradient", "prepared_gradient"):
         return "*tfl3d1" if kind == "prepared_gradient" else "*fl3d1" if technique.tr_ms < 6 else "*fl2d1"
     if kind == "inversion":
@@ -216,7 +220,9 @@ def sequence_name(technique: MrTechnique) -> str:
     return "*se2d1" if train == 1 else f"*h2d1_{train}" if train == 128 else f"*tse2d1_{train}"
 
 
-def add_private(dataset: Dataset, vendor: Vendor, technique: MrTechnique | CtTechnique) -> None:
+def add_private(
+    dataset: Dataset, vendor: Vendor, technique: MrTechnique | CtTechnique, sequence: str = ""
+) -> None:
     """Add the vendor's private elements: a b-value where there is one, else an element that says little.
 
     Canon and Hitachi write the b-value into the standard's element.
@@ -224,22 +230,22 @@ def add_private(dataset: Dataset, vendor: Vendor, technique: MrTechnique | CtTec
     if isinstance(technique, CtTechnique):
         _add_ct_private(dataset, vendor)
         return
-    b_value = int(technique.b_s_mm2)
+    b_value, weighted = int(technique.b_s_mm2), sequence == "dwi"
     if vendor == "siemens":
         block = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
-        block.add_new(0x0C, "IS", str(b_value)) if b_value else block.add_new(0x08, "CS", "IMAGE NUM 4")
+        block.add_new(0x0C, "IS", str(b_value)) if weighted else block.add_new(0x08, "CS", "IMAGE NUM 4")
     elif vendor == "ge":
         dataset.private_block(0x0019, "GEMS_ACQU_01", create=True).add_new(0x9C, "LO", "fse-xl")
-        if b_value:
+        if weighted:
             block = dataset.private_block(0x0043, "GEMS_PARM_01", create=True)
             block.add_new(0x39, "IS", [GE_B_VALUE_FLAG + b_value, 8, 0, 0])
     elif vendor == "philips":
         block = dataset.private_block(0x2001, "Philips Imaging DD 001", create=True)
         block.add_new(0x03, "FL", float(b_value))
-    elif vendor == "uih":
+    elif vendor == "uih" and weighted:
         block = dataset.private_block(0x0065, UIH_CREATOR, create=True)
         block.add_new(0x09, "FD", float(b_value))
-    elif b_value:
+    elif vendor in STANDARD_B_VALUE and weighted:
         dataset.DiffusionBValue = float(b_value)
 
 

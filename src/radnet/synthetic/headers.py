@@ -255,7 +255,7 @@ def _add_mr(dataset: Dataset, place: SeriesPlace, technique: MrTechnique) -> Non
     dataset.ScanOptions = [*words.options, "FS"] if technique.fat_saturated else list(words.options)
     dataset.MRAcquisitionType = "3D" if protocol.sequence in ("gre_t1", "dynamic") else "2D"
     if vendor == "siemens":
-        dataset.SequenceName = dialects.sequence_name(technique)
+        dataset.SequenceName = dialects.sequence_name(technique, protocol.sequence)
     dataset.RepetitionTime = None if unknown else _ds(technique.tr_ms)
     dataset.EchoTime = None if unknown else _ds(technique.te_ms)
     if technique.ti_ms is not None:
@@ -270,7 +270,7 @@ def _add_mr(dataset: Dataset, place: SeriesPlace, technique: MrTechnique) -> Non
     dataset.EchoTrainLength = technique.echo_train
     dataset.SpacingBetweenSlices = _ds(protocol.spacing_mm)
     dataset.ReceiveCoilName = "Spine" if technique.surface_coil else "Body"
-    dialects.add_private(dataset, vendor, technique)
+    dialects.add_private(dataset, vendor, technique, protocol.sequence)
 
 
 def _add_contrast(dataset: Dataset, exam: Exam) -> None:
