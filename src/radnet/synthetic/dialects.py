@@ -23,7 +23,7 @@ GE_B_VALUE_FLAG: Final = 1_000_000_000
 STANDARD_B_VALUE: Final = ("toshiba", "canon", "hitachi")
 """Vendors whose b-value stands in the standard's element."""
 UIH_CREATOR: Final = "Image Private Header"
-"""Of group 0065 (from memory)."""
+"""Of group 0065 (as GDCM knows the vendor by it)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,8 @@ def _add_series(dataset: Dataset, place: SeriesPlace, plan: Prescription) -> Non
     dataset.SeriesInstanceUID = place.series_uid
     dataset.SeriesNumber = number
     dataset.SeriesTime = _clock(place.started_s)
-    dataset.AcquisitionNumber = 1
+    # in MR it is 1 for most series
+    dataset.AcquisitionNumber = number - protocol.shares if exam.modality == "CT" else 1
     if protocol.trap != "no_description":
         dataset.SeriesDescription = protocol.description
     dataset.ProtocolName = (protocol.name or protocol.description or exam.study)[:LONG_STRING]

@@ -73,7 +73,8 @@ def _plan(body: Body, protocol: Protocol) -> Prescription:
     low, high = _box(body, protocol.field)
     axis = NORMAL_AXIS[protocol.view]
     row, column = DIRECTIONS[protocol.view]
-    size = (high - low) * _girth(body, protocol)
+    widened = replace(protocol, view="axial") if protocol.trap in LOCALIZER_SLICES else protocol
+    size = (high - low) * _girth(body, widened)
     count = int(np.ceil(size[axis] / protocol.spacing_mm))
     # the planes of a localizer share one field of view
     width = size.max() if protocol.trap in LOCALIZER_SLICES else np.delete(size, axis).max()

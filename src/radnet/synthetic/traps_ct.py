@@ -8,7 +8,7 @@ from typing import Final
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from radnet.synthetic import protocols as p
-from radnet.synthetic.protocols import Exam, Part, Visit
+from radnet.synthetic.protocols import Exam, Field, Part, Visit
 from radnet.synthetic.trap_series import (
     ARTERIAL,
     BONE,
@@ -21,6 +21,9 @@ from radnet.synthetic.trap_series import (
     ct,
     scout,
 )
+
+LUNG_BASES: Final = Field((-190, -195, 318), (190, 185, 430))
+CERVICAL_SPINE: Final = Field((-60, -30, 590), (60, 90, 800))
 
 HEAD_GERMAN: Final = Exam(
     "CT",
@@ -204,8 +207,8 @@ PELVIS_ENERGIES: Final = Exam(
             shares=2,
             note="map of two energies",
         ),
-        ct("LUNG  5.0  B70f", p.ABDOMEN, p.LUNG_CT_CONTRAST, note="lung bases, not the lung"),
-        ct("AbdPel 18mm", p.TRUNK, p.PORTAL, 18.0, note="slices more than 15 mm apart"),
+        ct("LUNG  5.0  B70f", LUNG_BASES, p.LUNG_CT_CONTRAST, 7.0, note="lung bases, not the lung"),
+        ct("CAP  18.0  B31f", p.TRUNK, p.PORTAL, 18.0, note="slices more than 15 mm apart"),
     ),
     "Omnipaque 350",
 )
@@ -233,7 +236,7 @@ SPINE_CT: Final = Exam(
     (
         ct(
             "C- SPINE BONE",
-            p.NECK,
+            CERVICAL_SPINE,
             BONE,
             8.0,
             untold=UNTOLD_CONTRAST,
@@ -254,7 +257,8 @@ WRONG_BODY_PART: Final = Exam(
             "Routine 5.0",
             p.CHEST,
             header=(("SeriesDescription", None), ("ProtocolName", "Head Routine")),
-            note="no description, protocol of another part",
+            untold=("coverage",),
+            note="no description; protocol, study and body part name three parts",
         ),
     ),
 )
@@ -283,7 +287,7 @@ ENHANCED_CT: Final = Exam(
     "CT CHEST WITHOUT CONTRAST",
     "CHEST",
     (
-        ct("CHEST ENHANCED OBJECT WO", p.CHEST, storage="enhanced", note="one multi-frame object"),
+        ct("CHEST MULTIFRAME WO", p.CHEST, storage="enhanced", note="one multi-frame object"),
         ct(
             "CHEST TWO KERNELS WO",
             p.CHEST,

@@ -27,9 +27,7 @@ BREAST: Final = Exam(
     "BREAST",
     (
         localizer("localizer", p.BREAST_LONG),
-        mr(
-            "t2_se", "t2_tse_tra", p.BREAST, p.T2_SE, untold=UNTOLD_CONTRAST, note="before or after is unsaid"
-        ),
+        mr("t2_se", "t2_tse_tra", p.BREAST, p.T2_SE),
         mr("gre_t1", "t1_fl3d_tra_pre", p.BREAST, p.VIBE),
         mr("dynamic", "t1_fl3d_tra_dynaVIEWS_post", p.BREAST, p.VIBE_GD, trap="time_series"),
         mr("derived", "t1_fl3d_tra_post_SUB", p.BREAST, p.VIBE_GD, form="subtraction", note="difference"),
@@ -114,7 +112,7 @@ PELVIS: Final = Exam(
     "PELVIS",
     (
         mr("localizer", "3-PLANE LOC", p.PELVIS_LONG, p.FLASH, 10.0, trap="localizer"),
-        mr("t2_se", "AX T2 FRFSE", p.PELVIS, p.T2_SE_3T, order="reversed"),
+        mr("t2_se", "AX T2 FRFSE", p.PELVIS, p.T2_SE_3T, order="reversed", untold=UNTOLD_CONTRAST),
         mr("t1_se", "AX T1 FSE", p.PELVIS, p.T1_SE, note="before its enhanced twin"),
         mr("t1_se", "AX T1 FSE +C", p.PELVIS, p.T1_SE_GD),
         mr("t2_se", "SAG T2 FRFSE POST BX", p.PELVIS_LONG, after(p.T2_SE_3T), view="sagittal"),
