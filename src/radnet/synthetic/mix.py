@@ -146,14 +146,14 @@ def _exam(group: Group, rng: np.random.Generator) -> Exam:
         *([_localizer(group, vendor)] if rng.random() < LOCALIZER_SHARE else []),
         *sorted(drawn, key=lambda protocol: protocol.technique.contrast),
     ]
-    agent = any(protocol.technique.contrast for protocol in series)
+    given = {protocol.technique.contrast for protocol in drawn}
     return Exam(
         group.modality,
         vendor,
-        naming.study(group.name, group.modality, agent),
+        naming.study(group.name, group.modality, given),
         naming.BODY_PARTS[group.name],
         tuple(series),
-        agents[int(rng.integers(len(agents)))] if agent else "",
+        agents[int(rng.integers(len(agents)))] if True in given else "",
     )
 
 
@@ -211,7 +211,7 @@ def _suited(technique: CtTechnique, examination: naming.Examination) -> CtTechni
 
 
 def _localizer(group: Group, vendor: p.Vendor) -> Protocol:
-    name = naming.LOCALIZERS[group.modality][vendor]
+    name = naming.localizer(vendor, group.modality)
     if group.modality == "CT":
         return Protocol("localizer", name, group.long, "coronal", p.SCOUT, trap="scout")
     return Protocol("localizer", name, group.long, "axial", p.FLASH, 10.0, trap="localizer", matrix=128)
