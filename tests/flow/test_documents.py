@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as `make demo` leaves it, from a small archive."""
     folder = tmp_path_factory.mktemp("readme")
     for arguments in (
-        ["synthesize", "demo", "--small"],
+        ["synthesize", "demo", "--preset", "tiny"],
         ["run", "demo/archive", "--work", "demo/work", "--workers", "2"],
     ):
         subprocess.run([sys.executable, "-m", "radnet", *arguments], cwd=folder, check=True)
