@@ -55,7 +55,7 @@ def test_commands_and_options_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", fenced(ROOT / "docs/how-to/synthetic.md", "python"), ids=["stream", "scan", "body"]
+    "code", fenced(ROOT / "docs/how-to/synthetic.md", "python"), ids=["stream", "scan", "body", "dirt"]
 )
 def test_synthetic_examples_run(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,6 +8,7 @@ from typing import Final
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from radnet.synthetic import protocols as p
+from radnet.synthetic.ct import CtTechnique
 from radnet.synthetic.protocols import Exam, Field, Part, Visit
 from radnet.synthetic.trap_series import (
     ARTERIAL,
@@ -23,7 +24,7 @@ from radnet.synthetic.trap_series import (
 )
 
 LUNG_BASES: Final = Field((-190, -195, 318), (190, 185, 430))
-CERVICAL_SPINE: Final = Field((-60, -30, 590), (60, 90, 800))
+CERVICAL_SPINE: Final = Field((-60, 10, 590), (60, 110, 800))
 
 HEAD_GERMAN: Final = Exam(
     "CT",
@@ -49,7 +50,6 @@ HEAD_GERMAN: Final = Exam(
         ct("Schädel  4.8  H31s", p.HEAD, p.HEAD_CT, 8.0, order="reversed", note="stored from the last slice"),
         ct("Schädel  4.6  H31s", p.HEAD, p.HEAD_CT, 8.0, order="transposed", note="stored transposed"),
         ct("Schädel  4.4  H31s", p.HEAD, p.HEAD_CT, 8.0, order="flipped", note="stored mirrored"),
-        ct("Schädel  9.0  H31s", p.HEAD, p.HEAD_CT, 12.0, note="fewer than 16 slices"),
         ct(
             "Patientenprotokoll",
             p.HEAD,
@@ -60,6 +60,7 @@ HEAD_GERMAN: Final = Exam(
             header=(("SOPClassUID", SecondaryCaptureImageStorage),),
             note="secondary capture that says CT",
         ),
+        ct("Schädel  9.0  H31s", p.HEAD, p.HEAD_CT, 12.0, note="fewer than 16 slices"),
     ),
 )
 HEAD_FOREIGN_FILES: Final = Exam(
@@ -82,6 +83,15 @@ HEAD_FOREIGN_FILES: Final = Exam(
         ct("AXIAL HEAD THIN", p.HEAD, p.HEAD_CT, 8.0, trap="missing_slice", syntax="jpeg_ls"),
         ct("AXIAL HEAD REPEAT", p.HEAD, p.HEAD_CT, 8.0, trap="duplicate_position", syntax="jpeg_2000"),
         ct("AXIAL HEAD UNEVEN", p.HEAD, p.HEAD_CT, 8.0, trap="variable_spacing", syntax="rle"),
+        ct(
+            "AXIAL HEAD PAIRS",
+            p.HEAD,
+            p.HEAD_CT,
+            8.0,
+            storage="pairs",
+            syntax="bare",
+            note="slice pairs are acquisitions; no preamble and no meta information",
+        ),
         ct("AXIAL HEAD OVERLAP", p.HEAD, p.HEAD_CT, 5.0, thickness_mm=10.0, note="overlapping slices"),
         ct("AXIAL HEAD EXPORT", p.HEAD, p.HEAD_CT, 8.0, trap="no_position", syntax="implicit"),
     ),
@@ -228,6 +238,59 @@ CONTRAST_WORDS: Final = Exam(
     ),
     "OMNI 350",
 )
+COLON: Final = Exam(
+    "CT",
+    "siemens",
+    "Abdomen^1_COLONOGRAPHY (Adult)",
+    "COLON",
+    (ct("Colosc  1.0  B30f", p.ABDOMEN_PELVIS, ORAL, 14.0, note="a prior: nothing is injected"),),
+)
+OF_A_PET: Final = Exam(
+    "CT",
+    "ge",
+    "PET CT WHOLE BODY",
+    None,
+    (ct("CTAC 3.75", p.TRUNK, p.NATIVE, 14.0, note="attenuation correction"),),
+)
+FRENCH_DENIAL: Final = Exam(
+    "CT",
+    "canon",
+    "TDM abdominal",
+    "ABDOMEN",
+    (
+        ct(
+            "ABDOMEN 5.0",
+            p.ABDOMEN,
+            header=(("ContrastBolusAgent", "N/A"),),
+            note="not applicable is a denial",
+        ),
+        ct("ABDOMEN 4.0", p.ABDOMEN, header=(("ContrastBolusAgent", "aucun"),), note="denied in French"),
+        ct(
+            "ABDOMEN 3.0",
+            p.ABDOMEN,
+            header=(("ContrastBolusAgent", ""),),
+            untold=UNTOLD_CONTRAST,
+            note="agent empty",
+        ),
+    ),
+)
+BOTH_WAYS: Final = Exam(
+    "CT",
+    "philips",
+    "CT ABDOMEN PELVIS",
+    "ABDOMENPELVIS",
+    (
+        ct(
+            "AP 14mm",
+            p.ABDOMEN_PELVIS,
+            CtTechnique(phase="portal", noise_hu=12, oral=True),
+            14.0,
+            note="oral and intravenous",
+        ),
+    ),
+    "ORAL & IV",
+)
+
 SPINE_CT: Final = Exam(
     "CT",
     "uih",
@@ -312,5 +375,5 @@ CT_VISITS: Final[tuple[Visit, ...]] = (
     Visit("M", (HEAD_GERMAN, HEAD_FOREIGN_FILES, NECK_DUTCH)),
     Visit("F", (CHEST_FRENCH, CHEST_PORTUGUESE, CHEST_SPANISH, WRONG_BODY_PART)),
     Visit("M", (ABDOMEN_POLISH, ABDOMEN_ITALIAN, ABDOMEN_CZECH, PELVIS_ENERGIES, CONTRAST_WORDS)),
-    Visit("F", (SPINE_CT, CHINESE, JAPANESE, ENHANCED_CT)),
+    Visit("F", (SPINE_CT, CHINESE, JAPANESE, ENHANCED_CT, COLON, OF_A_PET, FRENCH_DENIAL, BOTH_WAYS)),
 )
