@@ -97,7 +97,14 @@ GE: Final = Exam(
     "BRAIN",
     (
         mr("localizer", "3-PLANE LOC", p.HEAD_LONG, p.FLASH, 10.0, trap="three_plane"),
-        mr("t1_flair", "Sag T1 FLAIR", p.HEAD_LONG, p.T1_FLAIR_3T, view="sagittal"),
+        mr(
+            "t1_flair",
+            "Sag T1 FLAIR",
+            p.HEAD_LONG,
+            p.T1_FLAIR_3T,
+            view="sagittal",
+            untold=UNTOLD_CONTRAST,
+        ),
         mr("t2_flair", "Ax T2 FLAIR", p.HEAD, p.T2_FLAIR_3T, untold=UNTOLD_CONTRAST),
         mr(
             "t1_flair",

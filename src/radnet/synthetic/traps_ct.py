@@ -23,7 +23,7 @@ from radnet.synthetic.trap_series import (
 )
 
 LUNG_BASES: Final = Field((-190, -195, 318), (190, 185, 430))
-CERVICAL_SPINE: Final = Field((-60, -30, 590), (60, 90, 800))
+CERVICAL_SPINE: Final = Field((-60, 10, 590), (60, 110, 800))
 
 HEAD_GERMAN: Final = Exam(
     "CT",
@@ -49,7 +49,6 @@ HEAD_GERMAN: Final = Exam(
         ct("Schädel  4.8  H31s", p.HEAD, p.HEAD_CT, 8.0, order="reversed", note="stored from the last slice"),
         ct("Schädel  4.6  H31s", p.HEAD, p.HEAD_CT, 8.0, order="transposed", note="stored transposed"),
         ct("Schädel  4.4  H31s", p.HEAD, p.HEAD_CT, 8.0, order="flipped", note="stored mirrored"),
-        ct("Schädel  9.0  H31s", p.HEAD, p.HEAD_CT, 12.0, note="fewer than 16 slices"),
         ct(
             "Patientenprotokoll",
             p.HEAD,
@@ -60,6 +59,7 @@ HEAD_GERMAN: Final = Exam(
             header=(("SOPClassUID", SecondaryCaptureImageStorage),),
             note="secondary capture that says CT",
         ),
+        ct("Schädel  9.0  H31s", p.HEAD, p.HEAD_CT, 12.0, note="fewer than 16 slices"),
     ),
 )
 HEAD_FOREIGN_FILES: Final = Exam(

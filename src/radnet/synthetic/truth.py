@@ -7,6 +7,7 @@ alone: a woman's chest CT is an examination of the lung.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 import numpy as np
@@ -107,10 +108,16 @@ def tell(body: Body, place: SeriesPlace, stack: Stack, path: str) -> Truth:
         reason=reason,
         trap="; ".join(filter(None, (protocol.trap, protocol.note))),
         path=path,
-        file=file_of(place, stack.first),
+        file=_member(place, stack, path),
         frame=stack.first if is_enhanced(place) else None,
         untold=";".join(protocol.untold),
     )
+
+
+def _member(place: SeriesPlace, stack: Stack, path: str) -> str:
+    """Return the file of a stack's first image below its series' folder, or in its archive file."""
+    name = file_of(place, stack.first)
+    return f"{PurePosixPath(path).stem}/{name}" if place.protocol.trap == "zip" else name
 
 
 def _count(stack: Stack, geometry: str) -> int:
