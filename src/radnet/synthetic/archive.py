@@ -19,6 +19,7 @@ from radnet.synthetic.arrays import NUMPY, Arrays
 from radnet.synthetic.headers import SeriesPlace
 from radnet.synthetic.identity import person
 from radnet.synthetic.oddities import write_oddities
+from radnet.synthetic.organ_masks import organ_map
 from radnet.synthetic.piecework import Piecework, Plan, check_numbers, make_pieces, piecework
 from radnet.synthetic.presets import Preset, preset
 from radnet.synthetic.protocols import Visit
@@ -31,6 +32,8 @@ ARCHIVE_NAME: Final = "archive"
 TRUTH_NAME: Final = "truth.csv"
 ODD_FILES_NAME: Final = "odd_files.csv"
 ODD_PIECE: Final = "odd_files"
+ODD_STEP_MM: Final = 4.0
+"""Voxel of the body from which contours and masks among the odd files are drawn."""
 DEFAULT_PRESET: Final = "demo"
 
 
@@ -171,7 +174,8 @@ def _write_odd_files(work: Piecework, visit: Visit, seed: int) -> dict[str, str]
     """Write the files that are no images of a volume; return their kinds by path."""
     folder = work.begin(ODD_PIECE) / ARCHIVE_NAME
     image = _first_image(work.out / ARCHIVE_NAME)
-    odd = write_oddities(folder, image, person(seed, 0, visit.sex), seed)
+    body = make_body(body_seed(seed, 0), visit.sex, visit.lesion, arms=visit.arms, step_mm=ODD_STEP_MM)
+    odd = write_oddities(folder, image, organ_map(body), seed)
     work.finish(ODD_PIECE, {})
     return odd
 

@@ -117,11 +117,7 @@ def common_groups(dataset: Dataset) -> dict[str, Dataset]:
     value, meaning = REGION_CODES.get(str(dataset.get("BodyPartExamined")), _WHOLE_BODY)
     region = item(CodeValue=value, CodingSchemeDesignator="SCT", CodeMeaning=meaning)
     is_mr = "ResonantNucleus" in dataset
-    words = [
-        word
-        for word in _IMAGE
-        if word in ("PixelPresentation", "VolumetricProperties", "VolumeBasedCalculationTechnique")
-    ]
+    words = ["PixelPresentation", "VolumetricProperties", "VolumeBasedCalculationTechnique"]
     words += ["ComplexImageComponent", "AcquisitionContrast"] if is_mr else []
     kind = item(FrameType=list(dataset.ImageType), **{word: dataset.get(word) for word in words})
     return {
