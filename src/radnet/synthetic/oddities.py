@@ -145,7 +145,7 @@ def _file_set(derived: dict[str, Dataset], seed: int) -> dict[str, tuple[str, by
 @contextmanager
 def _strict_records() -> Iterator[None]:
     """Let pydicom copy no more of a report to the directory than belongs there: the title's modifiers."""
-    recorders: dict[str, Any] = DIRECTORY_RECORDERS  # type: ignore[assignment]  # of one function's type
+    recorders: dict[str, Any] = DIRECTORY_RECORDERS
     usual = recorders["SR DOCUMENT"]
 
     def strict(dataset: Dataset) -> Dataset:
