@@ -52,8 +52,8 @@ def test_equal_states_soil_alike_and_others_do_not():
 def test_truth_is_left_as_it_was(soiled):
     _, series = soiled
     for _, before, after in series:
-        kept = replace(after, description=before.description, header=before.header, note=before.note)
-        assert kept == before
+        texts = {name: getattr(before, name) for name in ("description", "header", "note", "untold")}
+        assert replace(after, **texts) == before
 
 
 def test_body_parts_are_empty_and_wrong_at_the_measured_rates(soiled):
@@ -101,6 +101,9 @@ def test_agents_are_lost_after_and_stick_before_the_injection(soiled):
         if "ContrastBolusAgent" in header(after):
             expected = None if before.technique.contrast else exam.agent
             assert header(after)["ContrastBolusAgent"] == expected
+        sticks = bool(header(after).get("ContrastBolusAgent"))
+        misleads = sticks and not dirt.CONTRAST.search(after.description)
+        assert ("contrast" in after.untold) == misleads
 
 
 def test_numbers_are_shared_and_protocols_misnamed_at_their_rates(soiled):

@@ -153,11 +153,11 @@ def _by_protocol() -> dict[str, pl.Expr]:
 
 
 def _by_acquisition() -> dict[str, pl.Expr]:
-    """Relations to the other reconstructions of the same acquisition, unless they contradict each other."""
+    """What a series that says nothing learns from reconstructions of its acquisition, if they agree."""
     enhanced, plain = (pl.col("witness").filter(said).first().over(ACQUISITION) for said in (_YES, _NO))
     return {
-        "enhanced_acquisition": pl.when(plain.is_null()).then(enhanced),
-        "plain_acquisition": pl.when(enhanced.is_null()).then(plain),
+        "enhanced_acquisition": pl.when(plain.is_null(), pl.col("said").is_null()).then(enhanced),
+        "plain_acquisition": pl.when(enhanced.is_null(), pl.col("said").is_null()).then(plain),
     }
 
 

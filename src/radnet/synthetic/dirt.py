@@ -72,6 +72,8 @@ PLANE: Final = re.compile(f"{_EDGE}(ax|axial|tra|cor|coronal|sag|sagittal){_END}
 CONTRAST: Final = re.compile(
     f"{_EDGE}(\\+c|post|ce|km|gd|w/o|pre|nativ|native|w iv|w|portal venous|pv){_END}", re.IGNORECASE
 )
+STICKS: Final = "agent sticks"
+"""Note of a plain series that bears the agent; without a word against it the header misleads."""
 AGENT: Final = ("ContrastBolusAgent", "ContrastBolusRoute", "ContrastBolusVolume")
 
 
@@ -101,9 +103,18 @@ def _soil_exam(exam: Exam, rng: np.random.Generator) -> Exam:
         ]
         worded = _reword(protocol, rates, draws[6:8])
         dirt.append(_soil_description(rates, draws[8:10]))
+        misled = dirt[1][1] == STICKS and not CONTRAST.search(worded)
         elements = tuple(element for found, _ in dirt for element in found)
         note = ", ".join(filter(None, (protocol.note, *(said for _, said in dirt))))
-        soiled.append(replace(protocol, description=worded, header=(*elements, *protocol.header), note=note))
+        soiled.append(
+            replace(
+                protocol,
+                description=worded,
+                header=(*elements, *protocol.header),
+                untold=(*protocol.untold, "contrast") if misled else protocol.untold,
+                note=note,
+            )
+        )
     return replace(exam, series=tuple(soiled))
 
 
@@ -125,7 +136,7 @@ def _soil_agent(exam: Exam, protocol: Protocol, rates: Rates, draw: float) -> tu
         return (), ""
     if protocol.technique.contrast:
         return tuple((keyword, None) for keyword in AGENT), "agent missing"
-    return ((AGENT[0], exam.agent),), "agent sticks"
+    return ((AGENT[0], exam.agent),), STICKS
 
 
 def _soil_protocol(exam: Exam, draw: float) -> tuple[Elements, str]:

@@ -60,6 +60,7 @@ UNPAIRED: Final = (
 LONG_STRING: Final = 64
 """Characters of a description (PS3.5, LO)."""
 SYNTAXES: Final[dict[Syntax, UID]] = {
+    "bare": ImplicitVRLittleEndian,
     "implicit": ImplicitVRLittleEndian,
     "big_endian": ExplicitVRBigEndian,
     "deflated": DeflatedExplicitVRLittleEndian,
@@ -174,6 +175,8 @@ def set_slice(dataset: Dataset, place: SeriesPlace, plan: Prescription, index: i
         dataset.SliceLocation = _ds(float(position @ plan.normal))
     dataset.AcquisitionTime = _clock(place.started_s + index // 4)
     dataset.ContentTime = _clock(FIRST_SERIES_S + SERIES_S * place.keys[3] + number // 4)
+    if place.protocol.storage == "pairs":
+        dataset.AcquisitionNumber = index // 2 + 1
     if place.protocol.trap == "time_series":
         dataset.TemporalPositionIdentifier = index * TIMES // len(plan.positions) + 1
         dataset.NumberOfTemporalPositions = TIMES

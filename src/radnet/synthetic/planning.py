@@ -13,7 +13,7 @@ from radnet.synthetic.frame import Frame
 from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.profiles import Vector
 from radnet.synthetic.protocols import Field, Order, Protocol, Trap, View
-from radnet.synthetic.shapes import rotation
+from radnet.synthetic.shapes import Point, rotation
 
 DIRECTIONS: Final[dict[View, tuple[Vector, Vector]]] = {
     "axial": (np.array([1.0, 0, 0]), np.array([0, 1.0, 0])),
@@ -65,6 +65,8 @@ def prescribe(body: Body, protocol: Protocol) -> list[Prescription]:
         count = LOCALIZER_SLICES[protocol.trap]
         return [_localizer_plane(body, replace(protocol, view=view), count) for view in DIRECTIONS]
     plan = _FAULTS.get(protocol.trap, _faultless)(_plan(body, protocol))
+    if any(protocol.tilt_deg):
+        plan = _turned(plan, protocol.tilt_deg)
     return [_ORDERS.get(protocol.order, _faultless)(plan)]
 
 
@@ -164,7 +166,12 @@ def _gantry_tilt(plan: Prescription) -> Prescription:
 
 def _oblique(plan: Prescription) -> Prescription:
     """Turn the whole stack about the patient's left-right axis."""
-    turn = rotation((OBLIQUE_DEG, 0, 0))
+    return _turned(plan, (OBLIQUE_DEG, 0, 0))
+
+
+def _turned(plan: Prescription, angles_deg: Point) -> Prescription:
+    """Turn the whole stack about its middle."""
+    turn = rotation(angles_deg)
     middle = plan.corners().mean(0)
     positions = np.round((plan.positions - middle) @ turn.T + middle, POSITION_DECIMALS)
     return replace(plan, positions=positions, row=turn @ plan.row, column=turn @ plan.column)

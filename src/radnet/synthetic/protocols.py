@@ -17,10 +17,10 @@ from radnet.synthetic.signal import MrTechnique
 View = Literal["axial", "coronal", "sagittal"]
 Vendor = Literal["siemens", "ge", "philips", "toshiba", "canon", "uih", "hitachi"]
 Form = Literal["original", "reformat", "projection", "subtraction", "parametric", "other"]
-Syntax = Literal["", "implicit", "big_endian", "deflated", "rle", "jpeg", "jpeg_ls", "jpeg_2000"]
-"""Transfer syntax; empty is explicit VR little endian."""
-Storage = Literal["", "enhanced", "mosaic"]
-"""How slices become objects; empty is one object a slice."""
+Syntax = Literal["", "bare", "implicit", "big_endian", "deflated", "rle", "jpeg", "jpeg_ls", "jpeg_2000"]
+"""Transfer syntax; empty is explicit VR little endian, `bare` implicit without preamble and meta elements."""
+Storage = Literal["", "enhanced", "mosaic", "pairs"]
+"""How slices become objects; empty is one object a slice, `pairs` too, but two slices are an acquisition."""
 Order = Literal["", "reversed", "transposed", "flipped"]
 """In which order slices, or rows and columns, are stored; empty is the standard's."""
 Stray = Literal["copy", "recompressed", "truncated", "foreign"]
@@ -140,6 +140,7 @@ class Protocol:
         storage: How slices become objects.
         order: How they are stored.
         strays: Further files that lie among its own.
+        tilt_deg: Angles by which the slices are turned about the patient's x, y and z axis.
         shares: Series back in the study with which it shares one acquisition; 0 for none.
         untold: Labels that nothing in the header tells.
         note: What is unusual about its texts, and why labels are untold.
@@ -163,6 +164,7 @@ class Protocol:
     storage: Storage = ""
     order: Order = ""
     strays: tuple[Stray, ...] = ()
+    tilt_deg: Point = (0, 0, 0)
     shares: int = 0
     untold: tuple[str, ...] = ()
     note: str = ""

@@ -198,8 +198,10 @@ def _file(
     headers.set_slice(dataset, place, plan, index, number)
     headers.set_pixels(dataset, place, image)
     meta = headers.file_meta(place, dataset.SOPClassUID)
+    syntax = headers.syntax_of(place.protocol)
     # compressing replaces the pixels of what it is given
-    return file_of(place, number), encode(copy(dataset), meta, headers.syntax_of(place.protocol))
+    given = copy(dataset) if syntax in COMPRESSIONS else dataset
+    return file_of(place, number), encode(given, meta, syntax)
 
 
 def _enhanced_file(subject: Subject, place: SeriesPlace, parts: list[Stack]) -> tuple[str, bytes]:
@@ -273,12 +275,15 @@ def encode(dataset: Dataset, meta: FileMetaDataset, compression: Syntax | UID | 
         meta: File meta information; the instance's own identifier is filled in.
         compression: Transfer syntax to compress to; None or one that does not compress for none.
     """
+    buffer = io.BytesIO()
+    if compression == "bare":
+        dcmwrite(buffer, dataset, implicit_vr=True, little_endian=True, enforce_file_format=False)
+        return buffer.getvalue()
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta = meta
     wanted = compression if isinstance(compression, UID) else COMPRESSIONS.get(compression or "")
     if wanted is not None:
         dataset.compress(wanted, generate_instance_uid=False)
-    buffer = io.BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
     content = buffer.getvalue()
     return jpeg_lossless(content) if compression == "jpeg" else content

@@ -64,6 +64,7 @@ BONE_CONTRAST: Final = CtTechnique(phase="portal", noise_hu=18, kernel="bone")
 LOW_KVP: Final = CtTechnique(phase="portal", noise_hu=16, kvp=80)
 HIGH_KVP: Final = CtTechnique(phase="portal", noise_hu=14, kvp=140)
 
+T1_IR: Final = MrTechnique(tr_ms=2000, te_ms=12, ti_ms=800, echo_train=7)
 T2_STAR: Final = MrTechnique(tr_ms=650, te_ms=20, flip_deg=20, family="gradient_echo")
 SWI: Final = MrTechnique(tr_ms=28, te_ms=20, flip_deg=15, family="gradient_echo", field_t=3.0)
 TOF: Final = MrTechnique(tr_ms=24, te_ms=6.8, flip_deg=20, family="gradient_echo")

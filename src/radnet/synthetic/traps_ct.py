@@ -8,6 +8,7 @@ from typing import Final
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from radnet.synthetic import protocols as p
+from radnet.synthetic.ct import CtTechnique
 from radnet.synthetic.protocols import Exam, Field, Part, Visit
 from radnet.synthetic.trap_series import (
     ARTERIAL,
@@ -86,6 +87,15 @@ HEAD_FOREIGN_FILES: Final = Exam(
         ct("AXIAL HEAD THIN", p.HEAD, p.HEAD_CT, 8.0, trap="missing_slice", syntax="jpeg_ls"),
         ct("AXIAL HEAD REPEAT", p.HEAD, p.HEAD_CT, 8.0, trap="duplicate_position", syntax="jpeg_2000"),
         ct("AXIAL HEAD UNEVEN", p.HEAD, p.HEAD_CT, 8.0, trap="variable_spacing", syntax="rle"),
+        ct(
+            "AXIAL HEAD PAIRS",
+            p.HEAD,
+            p.HEAD_CT,
+            8.0,
+            storage="pairs",
+            syntax="bare",
+            note="slice pairs are acquisitions; no preamble and no meta information",
+        ),
         ct("AXIAL HEAD OVERLAP", p.HEAD, p.HEAD_CT, 5.0, thickness_mm=10.0, note="overlapping slices"),
         ct("AXIAL HEAD EXPORT", p.HEAD, p.HEAD_CT, 8.0, trap="no_position", syntax="implicit"),
     ),
@@ -232,6 +242,59 @@ CONTRAST_WORDS: Final = Exam(
     ),
     "OMNI 350",
 )
+COLON: Final = Exam(
+    "CT",
+    "siemens",
+    "Abdomen^1_COLONOGRAPHY (Adult)",
+    "COLON",
+    (ct("Colosc  1.0  B30f", p.ABDOMEN_PELVIS, ORAL, 14.0, note="a prior: nothing is injected"),),
+)
+OF_A_PET: Final = Exam(
+    "CT",
+    "ge",
+    "PET CT WHOLE BODY",
+    None,
+    (ct("CTAC 3.75", p.TRUNK, p.NATIVE, 14.0, note="attenuation correction"),),
+)
+FRENCH_DENIAL: Final = Exam(
+    "CT",
+    "canon",
+    "TDM abdominal",
+    "ABDOMEN",
+    (
+        ct(
+            "ABDOMEN 5.0",
+            p.ABDOMEN,
+            header=(("ContrastBolusAgent", "N/A"),),
+            note="not applicable is a denial",
+        ),
+        ct("ABDOMEN 4.0", p.ABDOMEN, header=(("ContrastBolusAgent", "aucun"),), note="denied in French"),
+        ct(
+            "ABDOMEN 3.0",
+            p.ABDOMEN,
+            header=(("ContrastBolusAgent", ""),),
+            untold=UNTOLD_CONTRAST,
+            note="agent empty",
+        ),
+    ),
+)
+BOTH_WAYS: Final = Exam(
+    "CT",
+    "philips",
+    "CT ABDOMEN PELVIS",
+    "ABDOMENPELVIS",
+    (
+        ct(
+            "AP 14mm",
+            p.ABDOMEN_PELVIS,
+            CtTechnique(phase="portal", noise_hu=12, oral=True),
+            14.0,
+            note="oral and intravenous",
+        ),
+    ),
+    "ORAL & IV",
+)
+
 SPINE_CT: Final = Exam(
     "CT",
     "uih",
@@ -316,5 +379,5 @@ CT_VISITS: Final[tuple[Visit, ...]] = (
     Visit("M", (HEAD_GERMAN, HEAD_FOREIGN_FILES, NECK_DUTCH)),
     Visit("F", (CHEST_FRENCH, CHEST_PORTUGUESE, CHEST_SPANISH, WRONG_BODY_PART)),
     Visit("M", (ABDOMEN_POLISH, ABDOMEN_ITALIAN, ABDOMEN_CZECH, PELVIS_ENERGIES, CONTRAST_WORDS)),
-    Visit("F", (SPINE_CT, CHINESE, JAPANESE, ENHANCED_CT)),
+    Visit("F", (SPINE_CT, CHINESE, JAPANESE, ENHANCED_CT, COLON, OF_A_PET, FRENCH_DENIAL, BOTH_WAYS)),
 )

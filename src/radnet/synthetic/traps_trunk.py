@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
 from radnet.synthetic import protocols as p
-from radnet.synthetic.protocols import Exam, Part, Visit
+from radnet.synthetic.protocols import Elements, Exam, Part, Visit
 from radnet.synthetic.trap_series import (
     B_500,
     EARLY_VIBE,
@@ -19,6 +23,20 @@ from radnet.synthetic.trap_series import (
     localizer,
     mr,
 )
+
+INJECTED: Final = (("ContrastBolusStartTime", "083200"), ("ContrastBolusVolume", "10"))
+"""After the first series of a study and before the second."""
+FLIPPED: Final = replace(p.VIBE, fat_saturated=False)
+
+
+def usage(administered: str) -> Elements:
+    """Say in an enhanced object whether the agent was administered (PS3.3 C.8.13.2)."""
+    item = Dataset()
+    item.ContrastBolusAgentNumber = 1
+    item.ContrastBolusAgentAdministered = administered
+    item.ContrastBolusAgentDetected = administered
+    return (("ContrastBolusAgent", None), ("ContrastBolusUsageSequence", Sequence([item])))
+
 
 BREAST: Final = Exam(
     "MR",
@@ -88,6 +106,57 @@ LIVER: Final = Exam(
             "DWI b50 b500",
             p.ABDOMEN,
             after(B_500),
+        ),
+    ),
+    "Primovist",
+)
+LAVA_TIMED: Final = Exam(
+    "MR",
+    "ge",
+    "MRI LIVER",
+    "ABDOMEN",
+    (
+        mr("gre_t1", "AX LAVA 1", p.ABDOMEN, p.VIBE, header=INJECTED, note="begins before the injection"),
+        mr("gre_t1", "AX LAVA 2", p.ABDOMEN, p.VIBE_GD, header=INJECTED, note="begins after the injection"),
+        mr("t2_se", "AX T2 SSFSE", p.ABDOMEN, after(p.SINGLE_SHOT), header=INJECTED),
+        mr(
+            "gre_t1",
+            "AX LAVA flip angles",
+            p.ABDOMEN,
+            after(FLIPPED),
+            header=INJECTED,
+            parts=tuple(
+                Part(replace(after(FLIPPED), flip_deg=angle), "gre_t1", (("FlipAngle", str(angle)),))
+                for angle in (8, 15, 25)
+            ),
+            note="several flip angles in one series",
+        ),
+    ),
+    "EOVIST",
+)
+LIVER_ENHANCED: Final = Exam(
+    "MR",
+    "philips",
+    "MRI LIVER",
+    "LIVER",
+    (
+        mr(
+            "gre_t1",
+            "eTHRIVE 1",
+            p.ABDOMEN,
+            p.VIBE,
+            storage="enhanced",
+            header=usage("NO"),
+            note="an enhanced object whose agent was not administered",
+        ),
+        mr(
+            "gre_t1",
+            "eTHRIVE 4",
+            p.ABDOMEN,
+            p.VIBE_GD,
+            storage="enhanced",
+            header=usage("YES"),
+            note="an enhanced object whose agent was administered",
         ),
     ),
     "Primovist",
@@ -165,6 +234,6 @@ HITACHI_ABDOMEN: Final = Exam(
 )
 
 TRUNK_VISITS: Final[tuple[Visit, ...]] = (
-    Visit("F", (BREAST, WO_W, PELVIS)),
-    Visit("M", (LIVER, NECK, SPINE, UIH_ABDOMEN, HITACHI_ABDOMEN)),
+    Visit("F", (BREAST, WO_W, LAVA_TIMED, PELVIS)),
+    Visit("M", (LIVER, NECK, SPINE, LIVER_ENHANCED, UIH_ABDOMEN, HITACHI_ABDOMEN)),
 )
