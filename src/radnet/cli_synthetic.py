@@ -33,6 +33,9 @@ def synthesize(
         ),
     ] = None,
     seed: Seed = 1,
+    masks: Annotated[
+        bool, typer.Option("--masks", help="Write organ masks of every kept series too, NIfTI and DICOM SEG.")
+    ] = False,
     volumes: Annotated[
         int | None,
         typer.Option(min=1, help="Write so many training volumes and labels instead.", show_default=False),
@@ -56,7 +59,7 @@ def synthesize(
     """
     from radnet.executors import Workers
 
-    _check_options(preset, volumes, weight_kg, device)
+    _check_options(preset, masks, volumes, weight_kg, device)
     with progress_bars() as bar:
         if volumes is not None:
             from radnet.synthetic.volume_files import write_volumes
@@ -75,16 +78,20 @@ def synthesize(
             return
         from radnet.synthetic.archive import write_archive
 
-        summary = write_archive(out, patients, seed, preset or "demo", where, bar("synthesize"))
+        summary = write_archive(out, patients, seed, preset or "demo", masks, where, bar("synthesize"))
     print_outcome(summary, as_json)
 
 
 def _check_options(
-    preset: str | None, volumes: int | None, weight_kg: float | None, device: str | None
+    preset: str | None, masks: bool, volumes: int | None, weight_kg: float | None, device: str | None
 ) -> None:
     """Refuse options that would have no effect."""
     if volumes is not None and preset is not None:
         raise typer.BadParameter("--volumes makes training volumes and --preset scans; give one of them")
+    if masks and (volumes is not None or preset == "liver"):
+        raise typer.BadParameter(
+            "--masks is for archives; training volumes have none, preset liver always has"
+        )
     for name, value in (("--weight-kg", weight_kg), ("--device", device)):
         if volumes is None and value is not None:
             raise typer.BadParameter(f"{name} is for training volumes; give --volumes too")

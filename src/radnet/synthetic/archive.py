@@ -13,24 +13,30 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from radnet.errors import SourceError
 from radnet.executors import Progress, Workers, silent
 from radnet.synthetic.anatomy import make_body
 from radnet.synthetic.arrays import NUMPY, Arrays
 from radnet.synthetic.headers import SeriesPlace
 from radnet.synthetic.identity import person
+from radnet.synthetic.mask_watch import MaskWatch
 from radnet.synthetic.oddities import write_oddities
-from radnet.synthetic.organ_masks import organ_map
+from radnet.synthetic.organ_masks import covered_organs_mm, organ_map, organs_cell
 from radnet.synthetic.piecework import Piecework, Plan, check_numbers, make_pieces, piecework
 from radnet.synthetic.presets import Preset, preset
 from radnet.synthetic.protocols import Visit
 from radnet.synthetic.randomness import body_seed
 from radnet.synthetic.sampling import prepare
-from radnet.synthetic.series import acquire, stacks, store
+from radnet.synthetic.series import acquire, stacks, store, stray_names
 from radnet.synthetic.truth import Truth, tell
 
 ARCHIVE_NAME: Final = "archive"
 TRUTH_NAME: Final = "truth.csv"
 ODD_FILES_NAME: Final = "odd_files.csv"
+MASKS_NAME: Final = "masks"
+OWN_COLUMNS: Final = ("organs", "masks")
+"""Columns of the truth that are worked out here: organs that lie wholly inside with their extent along the
+normal in mm, and the folder of the stack's masks below `OUT/masks`."""
 ODD_PIECE: Final = "odd_files"
 ODD_STEP_MM: Final = 4.0
 """Voxel of the body from which contours and masks among the odd files are drawn."""
@@ -68,6 +74,7 @@ class _Order:
 
     preset: str
     seed: int
+    masks: bool
     work: Piecework
 
 
@@ -76,6 +83,7 @@ def write_archive(
     patients: int | None = None,
     seed: int = 1,
     preset_name: str = DEFAULT_PRESET,
+    masks: bool = False,
     workers: Workers = Workers(),
     progress: Progress = silent,
 ) -> ArchiveSummary:
@@ -87,6 +95,7 @@ def write_archive(
         patients: How many; None for as many as the preset has.
         seed: Equal seeds give equal archives.
         preset_name: What it holds, one of `presets.PRESETS`.
+        masks: Whether to write the organs of every kept stack too, as NIfTI and DICOM SEG below `OUT/masks`.
         workers: Where patients are made.
         progress: Called with the series written so far and in all.
 
@@ -100,9 +109,9 @@ def write_archive(
     check_numbers(count, seed)
     visits = [kind.visit(seed, index) for index in range(count)]
     out = Path(out).absolute()
-    plan: Plan = {"preset": preset_name, "patients": count, "seed": seed}
+    plan: Plan = {"preset": preset_name, "patients": count, "seed": seed, "masks": masks}
     with piecework(out, plan, TRUTH_NAME) as work:
-        _write_patients(_Order(preset_name, seed, work), visits, workers, progress)
+        _write_patients(_Order(preset_name, seed, masks, work), visits, workers, progress)
         odd = _write_odd_files(work, visits[0], seed)
         return _finish(work, count, odd)
 
@@ -130,20 +139,40 @@ def _write_patient(order: _Order, index: int) -> None:
     visit = kind.visit(order.seed, index)
     number = body_seed(order.seed, index)
     body = make_body(number, visit.sex, visit.lesion, arms=visit.arms)
-    subject = prepare(body, Arrays(NUMPY), number)
-    folder = order.work.begin(_piece(index)) / ARCHIVE_NAME
+    subject, organs = prepare(body, Arrays(NUMPY), number), organ_map(body)
+    folder = order.work.begin(_piece(index))
     images = 0
-    rows: list[Truth] = []
+    rows: list[dict[str, str]] = []
+    strays: dict[str, str] = {}
     for place in _places(kind, visit, index, order.seed):
         parts = stacks(body, place)
-        images += store(acquire(subject, place, parts), folder / _folder(place), place.protocol.trap)
-        rows += [tell(body, place, part, _path(place)) for part in parts]
-    order.work.finish(_piece(index), {"images": images, "truth": [_cells(row) for row in rows]})
+        found = [tell(body, place, part, _path(place)) for part in parts]
+        wanted = _mask_folders(place, found) if order.masks else {}
+        watch = MaskWatch(place, parts, organs, folder / MASKS_NAME, wanted)
+        files = watch.files(acquire(subject, place, parts))
+        images += store(files, folder / ARCHIVE_NAME / _folder(place), place.protocol.trap)
+        images -= len(place.protocol.strays)
+        written = watch.write()
+        for stack, (part, row) in enumerate(zip(parts, found, strict=True)):
+            covered = organs_cell(covered_organs_mm(organs, part.plans[0]))
+            rows.append({**_cells(row), "organs": covered, "masks": written.get(stack, "")})
+        strays |= {f"{_path(place)}/{name}": stray for name, stray in stray_names(place).items()}
+    order.work.finish(_piece(index), {"images": images, "truth": rows, "strays": strays})
 
 
 def _cells(row: Truth) -> dict[str, str]:
     """Return a row as the table has it."""
     return {name: "" if value is None else str(value) for name, value in asdict(row).items()}
+
+
+def _mask_folders(place: SeriesPlace, rows: Sequence[Truth]) -> dict[int, str]:
+    """Return where the masks of the kept stacks of a series go, by the stack's place in the series."""
+    folder = _folder(place)
+    return {
+        stack: folder if len(rows) == 1 else f"{folder}-{stack + 1}"
+        for stack, row in enumerate(rows)
+        if row.keep == "yes"
+    }
 
 
 def _places(kind: Preset, visit: Visit, index: int, seed: int) -> Iterable[SeriesPlace]:
@@ -181,17 +210,22 @@ def _write_odd_files(work: Piecework, visit: Visit, seed: int) -> dict[str, str]
 
 
 def _first_image(archive: Path) -> Path:
-    """Return the first loose file of the last series of the first patient: an image of a volume."""
-    series = sorted(path for path in (archive / "P001" / "study1").iterdir() if path.is_dir())
-    return min(path for path in series[-1].rglob("*") if path.is_file())
+    """Return the first loose file of the last series of the first study: an image of a volume."""
+    for study in sorted(archive.glob("P*/study*")):
+        series = sorted(path for path in study.iterdir() if path.is_dir())
+        if series:
+            return min(path for path in series[-1].rglob("*") if path.is_file())
+    raise SourceError(f"{archive} has no loose file to make odd files of; ask for more --patients")
 
 
 def _finish(work: Piecework, patients: int, odd: dict[str, str]) -> ArchiveSummary:
     """Write the tables, the truth last."""
     records = [work.record(_piece(index)) or {} for index in range(patients)]
     rows: list[dict[str, str]] = [row for record in records for row in record["truth"]]
+    for record in records:
+        odd |= record["strays"]
     work.write_csv(ODD_FILES_NAME, ["path", "kind"], odd.items())
-    columns = [field.name for field in fields(Truth)]
+    columns = [*(field.name for field in fields(Truth)), *OWN_COLUMNS]
     work.write_csv(TRUTH_NAME, columns, ([row[name] for name in columns] for row in rows))
     return ArchiveSummary(
         archive=work.out / ARCHIVE_NAME,

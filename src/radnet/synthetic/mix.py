@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from radnet.errors import RadnetError
 from radnet.synthetic import naming
 from radnet.synthetic import protocols as p
 from radnet.synthetic.build import Sex
@@ -25,7 +26,9 @@ from radnet.synthetic.ct import CtTechnique
 from radnet.synthetic.planning import NORMAL_AXIS
 from radnet.synthetic.protocols import Exam, Field, Protocol, View, Visit
 from radnet.synthetic.randomness import host_generator
-from radnet.synthetic.techniques import draw_technique
+from radnet.synthetic.signal import MrTechnique
+from radnet.synthetic.techniques import FIELDS_T, draw_technique
+from radnet.synthetic.weighting import sequence_of
 
 GOLDEN: Final = (sqrt(5) - 1) / 2
 """Steps of this share of a circle fall evenly at any number of them."""
@@ -48,6 +51,9 @@ SPACING_MM: Final = (2.5, 10.0)
 MATRICES: Final = (192, 224, 256)
 HEAD_NOISE: Final = 0.4
 """Noise of a head's CT against a body's."""
+SHARP_NOISE: Final = 2.5
+"""Noise of a sharp kernel against a soft one, as `techniques` draws it."""
+ATTEMPTS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,33 +139,32 @@ def _at(place: float) -> Group:
 def _exam(group: Group, rng: np.random.Generator) -> Exam:
     vendor = naming.VENDORS[group.modality][int(rng.integers(len(naming.VENDORS[group.modality])))]
     agents = naming.AGENTS[group.modality]
-    drawn = [_series(group, vendor, rng) for _ in range(int(rng.choice(SERIES)))]
+    field_t = float(rng.choice(FIELDS_T))
+    drawn = [_series(group, vendor, field_t, rng) for _ in range(int(rng.choice(SERIES)))]
     # the agent is given once, and what follows has it
     series = [
         *([_localizer(group, vendor)] if rng.random() < LOCALIZER_SHARE else []),
         *sorted(drawn, key=lambda protocol: protocol.technique.contrast),
     ]
-    agent = any(protocol.technique.contrast for protocol in series)
+    given = {protocol.technique.contrast for protocol in drawn}
     return Exam(
         group.modality,
         vendor,
-        naming.study(group.name, group.modality, agent),
+        naming.study(group.name, group.modality, given),
         naming.BODY_PARTS[group.name],
         tuple(series),
-        agents[int(rng.integers(len(agents)))] if agent else "",
+        agents[int(rng.integers(len(agents)))] if True in given else "",
     )
 
 
-def _series(group: Group, vendor: p.Vendor, rng: np.random.Generator) -> Protocol:
+def _series(group: Group, vendor: p.Vendor, field_t: float, rng: np.random.Generator) -> Protocol:
     names = list(group.sequences)
     shares = np.array(list(group.sequences.values())) / group.series
     sequence = names[int(rng.choice(len(names), p=shares))]
     views: list[View] = ["axial", "coronal", "sagittal"]
     view = views[int(rng.choice(3, p=[VIEW_SHARES[group.modality][name] for name in views]))]
     contrast = bool(rng.random() < AGENT_SHARE.get(sequence, 0.0))
-    technique = draw_technique(sequence, contrast, rng)
-    if isinstance(technique, CtTechnique) and group.name in naming.HEADS:
-        technique = replace(technique, noise_hu=technique.noise_hu * HEAD_NOISE, oral=False)
+    technique = _technique(group, sequence, contrast, field_t, rng)
     field = group.wide if view == "axial" else group.long
     extent_mm = field.high[NORMAL_AXIS[view]] - field.low[NORMAL_AXIS[view]]
     spacing_mm = float(np.clip(round(2 * extent_mm / rng.integers(*SLICES)) / 2, *SPACING_MM))
@@ -176,8 +181,37 @@ def _series(group: Group, vendor: p.Vendor, rng: np.random.Generator) -> Protoco
     )
 
 
+def _technique(
+    group: Group, sequence: str, contrast: bool, field_t: float, rng: np.random.Generator
+) -> CtTechnique | MrTechnique:
+    """Draw a technique of the study's scanner, with numbers as consoles show them."""
+    for _ in range(ATTEMPTS):
+        technique = draw_technique(sequence, contrast, rng)
+        if isinstance(technique, CtTechnique):
+            return _suited(technique, group.name)
+        rounded = replace(
+            technique,
+            tr_ms=float(round(technique.tr_ms)),
+            te_ms=round(technique.te_ms, 1),
+            ti_ms=None if technique.ti_ms is None else float(round(technique.ti_ms)),
+            bandwidth_hz=float(round(technique.bandwidth_hz)),
+        )
+        if rounded.field_t == field_t and sequence_of(rounded) == sequence:
+            return rounded
+    raise RadnetError(f"no {sequence} at {field_t} T within {ATTEMPTS} draws; mend the ranges of techniques")
+
+
+def _suited(technique: CtTechnique, examination: naming.Examination) -> CtTechnique:
+    """Leave to heads and lungs what is theirs: a skull gets more dose, sharp kernels show lungs."""
+    if technique.kernel == "lung" and examination not in naming.LUNGS:
+        technique = replace(technique, kernel="soft", noise_hu=technique.noise_hu / SHARP_NOISE)
+    if examination in naming.HEADS:
+        technique = replace(technique, noise_hu=technique.noise_hu * HEAD_NOISE, oral=False)
+    return technique
+
+
 def _localizer(group: Group, vendor: p.Vendor) -> Protocol:
-    name = naming.LOCALIZERS[group.modality][vendor]
+    name = naming.localizer(vendor, group.modality)
     if group.modality == "CT":
         return Protocol("localizer", name, group.long, "coronal", p.SCOUT, trap="scout")
     return Protocol("localizer", name, group.long, "axial", p.FLASH, 10.0, trap="localizer", matrix=128)

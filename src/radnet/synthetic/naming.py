@@ -27,15 +27,30 @@ Examination = Literal[
 ]
 
 VENDORS: Final[dict[Modality, tuple[Vendor, ...]]] = {
-    "CT": ("siemens", "ge", "philips", "toshiba"),
-    "MR": ("siemens", "ge", "philips"),
+    "CT": (
+        "siemens",
+        "ge",
+        "philips",
+        "toshiba",
+        "siemens",
+        "ge",
+        "philips",
+        "toshiba",
+        "canon",
+        "uih",
+        "hitachi",
+    ),
+    "MR": ("siemens", "ge", "philips", "siemens", "ge", "philips", "toshiba", "canon", "uih", "hitachi"),
 }
+"""Makers, the common ones named twice."""
 AGENTS: Final[dict[Modality, tuple[str, ...]]] = {
     "CT": ("OMNIPAQUE 350", "Ultravist 370", "Iopamidol 300", "VISIPAQUE 320"),
     "MR": ("Magnevist", "GADAVIST", "Dotarem", "MULTIHANCE"),
 }
 HEADS: Final[tuple[Examination, ...]] = ("head", "face")
 """Examinations of nothing wider than a head."""
+
+LUNGS: Final[tuple[Examination, ...]] = ("chest", "trunk")
 
 BODY_PARTS: Final[dict[Examination, str]] = {
     "head": "HEAD",
@@ -63,10 +78,12 @@ PARTS: Final[dict[Examination, str]] = {
     "kidney": "Kidneys",
     "pelvis": "Pelvis",
 }
-LOCALIZERS: Final[dict[Modality, dict[Vendor, str]]] = {
-    "CT": {"siemens": "Topogram", "ge": "Scout", "philips": "Surview", "toshiba": "Scano"},
+_LOCALIZERS: Final[dict[Modality, dict[Vendor, str]]] = {
+    "CT": {"siemens": "Topogram", "ge": "Scout", "philips": "Surview", "toshiba": "Scano", "canon": "Scano"},
     "MR": {"siemens": "localizer", "ge": "3 Plane Loc", "philips": "Survey"},
 }
+_LOCALIZER: Final[dict[Modality, str]] = {"CT": "Scout", "MR": "Locator"}
+"""Of the other makers."""
 _PLANES: Final[dict[str, dict[View, str]]] = {
     "siemens": {"axial": "tra", "coronal": "cor", "sagittal": "sag"},
     "other": {"axial": "AX", "coronal": "COR", "sagittal": "SAG"},
@@ -80,16 +97,22 @@ DARK_FLUID: Final = "_dark-fluid"
 """End of a Siemens FLAIR's name."""
 
 
-def study(examination: Examination, modality: Modality, agent: bool) -> str:
+def study(examination: Examination, modality: Modality, agents: set[bool]) -> str:
     """Return a study description.
 
     Args:
         examination: What is examined.
         modality: CT or MR.
-        agent: Whether any of its series has a contrast agent.
+        agents: Whether its series have a contrast agent; both where it is given in between.
     """
     machine = "CT" if modality == "CT" else "MRI"
-    return f"{machine} {PARTS[examination]} {'with' if agent else 'without'} contrast"
+    given = "with and without" if len(agents) == 2 else "with" if True in agents else "without"
+    return f"{machine} {PARTS[examination]} {given} contrast"
+
+
+def localizer(vendor: Vendor, modality: Modality) -> str:
+    """Return the series description of a localizer."""
+    return _LOCALIZERS[modality].get(vendor, _LOCALIZER[modality])
 
 
 def protocol(vendor: Vendor, examination: Examination, sequence: str) -> str:

@@ -13,9 +13,12 @@ from functools import partial
 from typing import Final
 
 from radnet.errors import SourceError
+from radnet.synthetic.dirt import soil
 from radnet.synthetic.mix import draw_visit
 from radnet.synthetic.patients import SMALL_VISITS, VISITS
 from radnet.synthetic.protocols import Visit
+from radnet.synthetic.randomness import host_generator
+from radnet.synthetic.trap_visits import TRAP_VISITS
 
 TINY_MATRIX: Final = 64
 """Rows and columns of the tiny archive."""
@@ -49,11 +52,16 @@ def _listed(about: str, visits: Sequence[Visit], matrix: int | None = None) -> P
     return Preset(about, len(visits), partial(_nth, visits), matrix)
 
 
+def _soiled(seed: int, index: int) -> Visit:
+    """Draw a visit after the paper's mix and soil its headers."""
+    return soil(draw_visit(seed, index), host_generator("dirt", seed, index))
+
+
 PRESETS: Final[dict[str, Preset]] = {
     "tiny": _listed("nine small series of two patients, for tests", SMALL_VISITS, TINY_MATRIX),
     "demo": _listed("every region, sequence and trap once", VISITS),
-    "traps": _listed("all that misleads in real archives", VISITS),
-    "paper": Preset("the mix of 3D-RADNet's training data, headers as poor as real ones", 100, draw_visit),
+    "traps": _listed("all that misleads in real archives", TRAP_VISITS),
+    "paper": Preset("the mix of 3D-RADNet's training data, headers as poor as real ones", 100, _soiled),
 }
 
 
