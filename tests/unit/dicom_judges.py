@@ -9,14 +9,14 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from pydicom import dcmread, dcmwrite
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 TOOLS = Path(str(distribution("dicom3tools").locate_file("dicom3tools"))) / "bin"
 
 
 def errors_of_object(path: Path) -> list[str]:
     """Return what is wrong with an object by its own class's definition."""
-    return _errors([str(TOOLS / "dciodvfy"), str(_inflated(path))])
+    return _errors([str(TOOLS / "dciodvfy"), str(_readable(path))])
 
 
 def errors_between(paths: Iterable[Path], folder: Path) -> list[str]:
@@ -38,14 +38,16 @@ def _errors(command: list[str]) -> list[str]:
     return [line for line in lines if line.startswith(("Error", "Abort")) or " Error - " in line]
 
 
-def _inflated(path: Path) -> Path:
-    """Write a deflated object out: the judges cannot inflate."""
+def _readable(path: Path) -> Path:
+    """Write out what the judges cannot read: deflated objects, and those without meta information."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = dcmread(path, force=True)
-    if dataset.file_meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax is not None and syntax != DeflatedExplicitVRLittleEndian:
         return path
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    target = path.with_name(path.name + ".inflated")
-    dcmwrite(target, dataset)
+    implicit = dataset.original_encoding[0]
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    target = path.with_name(path.name + ".readable")
+    dcmwrite(target, dataset, enforce_file_format=True)
     return target

@@ -51,7 +51,6 @@ _MR_IMAGE: Final = {
     "KSpaceFiltering": "NONE",
     "ApplicableSafetyStandardAgency": "IEC",
     "ComplexImageComponent": "MAGNITUDE",
-    "MultipleSpinEcho": "NO",
     "MultiPlanarExcitation": "NO",
     "PhaseContrast": "NO",
     "TimeOfFlightContrast": "NO",
@@ -94,6 +93,8 @@ def complete_image(dataset: Dataset, technique: CtTechnique | MrTechnique, *keys
     if isinstance(technique, MrTechnique):
         _set(dataset, _MR_IMAGE)
         dataset.PulseSequenceName = technique.family[:16]
+        if dataset.EchoPulseSequence == "SPIN":
+            dataset.MultipleSpinEcho = "NO"
         dataset.EchoPlanarPulseSequence = "YES" if technique.b_s_mm2 else "NO"
         dataset.SpectrallySelectedSuppression = "FAT" if technique.fat_saturated else "NONE"
         if dataset.get("MRAcquisitionType") == "3D":
