@@ -38,6 +38,8 @@ OWN_COLUMNS: Final = ("organs", "masks")
 """Columns of the truth that are worked out here: organs that lie wholly inside with their extent along the
 normal in mm, and the folder of the stack's masks below `OUT/masks`."""
 ODD_PIECE: Final = "odd_files"
+ODD_STEP_MM: Final = 4.0
+"""Voxel of the body from which contours and masks among the odd files are drawn."""
 DEFAULT_PRESET: Final = "demo"
 
 
@@ -201,7 +203,8 @@ def _write_odd_files(work: Piecework, visit: Visit, seed: int) -> dict[str, str]
     """Write the files that are no images of a volume; return their kinds by path."""
     folder = work.begin(ODD_PIECE) / ARCHIVE_NAME
     image = _first_image(work.out / ARCHIVE_NAME)
-    odd = write_oddities(folder, image, person(seed, 0, visit.sex), seed)
+    body = make_body(body_seed(seed, 0), visit.sex, visit.lesion, arms=visit.arms, step_mm=ODD_STEP_MM)
+    odd = write_oddities(folder, image, organ_map(body), seed)
     work.finish(ODD_PIECE, {})
     return odd
 

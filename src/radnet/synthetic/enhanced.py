@@ -15,6 +15,14 @@ from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage
 
 from radnet.synthetic.ct import CtTechnique
+from radnet.synthetic.enhanced_groups import (
+    common_groups,
+    complete_ct,
+    complete_image,
+    complete_mr,
+    frame_times,
+    item,
+)
 from radnet.synthetic.headers import SeriesPlace, override
 from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.protocols import Elements
@@ -109,10 +117,14 @@ def enhance(place: SeriesPlace, volumes: list[Volume]) -> Dataset:
         dataset.AcquisitionContrast = CONTRASTS.get(place.protocol.sequence, "UNKNOWN")
     override(dataset, place.protocol.header)
     dataset.NumberOfFrames = sum(len(volume.images) for volume in volumes)
+    complete_image(dataset, volumes[0].technique, *place.keys)
     alone = len(volumes) == 1
-    dataset.SharedFunctionalGroupsSequence = Sequence([_item(**groups[0])] if alone else [Dataset()])
+    shared = {name: Sequence([group]) for name, group in common_groups(dataset).items()}
+    shared |= groups[0] if alone else {}
+    times = frame_times(dataset)
+    dataset.SharedFunctionalGroupsSequence = Sequence([item(**shared)])
     dataset.PerFrameFunctionalGroupsSequence = Sequence(
-        _frame(stack, number, position, {} if alone else groups[stack - 1])
+        _frame(stack, number, position, times, {} if alone else groups[stack - 1])
         for stack, volume in enumerate(volumes, 1)
         for number, position in enumerate(volume.plan.positions, 1)
     )
@@ -129,63 +141,66 @@ def _stored(volume: Volume, image: NDArray[Any]) -> bytes:
 def _groups(place: SeriesPlace, volume: Volume) -> dict[str, Sequence]:
     """Return the functional groups that the frames of a volume share."""
     plan, template = volume.plan, volume.template
-    measures = _item(SliceThickness=plan.thickness_mm, PixelSpacing=[plan.pixel_mm, plan.pixel_mm])
+    measures = item(SliceThickness=plan.thickness_mm, PixelSpacing=[plan.pixel_mm, plan.pixel_mm])
     if "SpacingBetweenSlices" in template:
         measures.SpacingBetweenSlices = place.protocol.spacing_mm
     orientation = [float(value) for value in (*plan.row, *plan.column)]
     groups = {
         "PixelMeasuresSequence": measures,
-        "PlaneOrientationSequence": _item(ImageOrientationPatient=orientation),
+        "PlaneOrientationSequence": item(ImageOrientationPatient=orientation),
     }
     if isinstance(volume.technique, CtTechnique):
         groups |= _ct_groups(template)
+        complete_ct(groups, template, plan, *place.keys)
     else:
         groups |= _mr_groups(volume.technique)
-    for item in groups.values():
-        override(item, tuple((word, value) for word, value in volume.header if word in item))
-    return {name: Sequence([item]) for name, item in groups.items()}
+        complete_mr(groups, volume.technique, template.ReceiveCoilName, plan.shape)
+    for group in groups.values():
+        override(group, tuple((word, value) for word, value in volume.header if word in group))
+    return {name: Sequence([group]) for name, group in groups.items()}
 
 
 def _ct_groups(template: Dataset) -> dict[str, Dataset]:
     return {
-        "CTReconstructionSequence": _item(ConvolutionKernel=template.ConvolutionKernel),
-        "CTXRayDetailsSequence": _item(KVP=float(template.KVP)),
-        "PixelValueTransformationSequence": _item(
+        "CTReconstructionSequence": item(ConvolutionKernel=template.ConvolutionKernel),
+        "CTXRayDetailsSequence": item(KVP=float(template.KVP)),
+        "PixelValueTransformationSequence": item(
             RescaleSlope="1", RescaleIntercept=template.RescaleIntercept, RescaleType="HU"
         ),
-        "FrameVOILUTSequence": _item(WindowCenter="40", WindowWidth="400"),
+        "FrameVOILUTSequence": item(WindowCenter="40", WindowWidth="400"),
     }
 
 
 def _mr_groups(technique: MrTechnique) -> dict[str, Dataset]:
-    modifier = _item(InversionRecovery="YES" if technique.ti_ms else "NO")
+    modifier = item(InversionRecovery="YES" if technique.ti_ms else "NO")
     if technique.ti_ms:
         modifier.InversionTimes = technique.ti_ms
     groups = {
-        "MRImagingModifierSequence": _item(PixelBandwidth=technique.bandwidth_hz),
-        "MRTimingAndRelatedParametersSequence": _item(
+        "MRImagingModifierSequence": item(PixelBandwidth=technique.bandwidth_hz),
+        "MRTimingAndRelatedParametersSequence": item(
             RepetitionTime=technique.tr_ms,
             FlipAngle=technique.flip_deg,
             EchoTrainLength=technique.echo_train,
         ),
-        "MREchoSequence": _item(EffectiveEchoTime=technique.te_ms),
+        "MREchoSequence": item(EffectiveEchoTime=technique.te_ms),
         "MRModifierSequence": modifier,
     }
     if technique.b_s_mm2:
-        groups["MRDiffusionSequence"] = _item(
+        groups["MRDiffusionSequence"] = item(
             DiffusionBValue=float(technique.b_s_mm2), DiffusionDirectionality="ISOTROPIC"
         )
     return groups
 
 
-def _frame(stack: int, number: int, position: NDArray[np.float64], groups: dict[str, Sequence]) -> Dataset:
-    content = _item(StackID=str(stack), InStackPositionNumber=number, DimensionIndexValues=[stack, number])
-    plane = _item(ImagePositionPatient=[float(value) for value in position])
-    return _item(FrameContentSequence=Sequence([content]), PlanePositionSequence=Sequence([plane]), **groups)
-
-
-def _item(**elements: object) -> Dataset:
-    item = Dataset()
-    for keyword, value in elements.items():
-        setattr(item, keyword, value)
-    return item
+def _frame(
+    stack: int,
+    number: int,
+    position: NDArray[np.float64],
+    times: dict[str, Any],
+    groups: dict[str, Sequence],
+) -> Dataset:
+    content = item(
+        StackID=str(stack), InStackPositionNumber=number, DimensionIndexValues=[stack, number], **times
+    )
+    plane = item(ImagePositionPatient=[float(value) for value in position])
+    return item(FrameContentSequence=Sequence([content]), PlanePositionSequence=Sequence([plane]), **groups)

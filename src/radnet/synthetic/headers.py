@@ -44,6 +44,11 @@ HU_OFFSET: Final = 1024
 """Added to CT numbers before they are stored without a sign."""
 UNSHIFTED: Final = ("toshiba", "canon")
 """Vendors that store CT numbers as they are, with a sign."""
+UNPAIRED: Final = frozenset(
+    "ABDOMEN ABDOMENPELVIS BRAIN CHEST CHESTABDOMEN CHESTABDPELVIS COLON CSPINE HEAD HEADNECK LIVER LSPINE NECK "
+    "PELVIS PROSTATE SPINE TSPINE WHOLEBODY".split()
+)
+"""Body parts of which there is one: for all others a series must say its side, or that it does not."""
 LONG_STRING: Final = 64
 """Characters of a description (PS3.5, LO)."""
 SYNTAXES: Final[dict[Syntax, UID]] = {
@@ -109,6 +114,8 @@ def template(place: SeriesPlace, technique: CtTechnique | MrTechnique, plan: Pre
         _add_contrast(dataset, place.exam)
     _add_pixel_format(dataset, place, plan)
     override(dataset, (*place.exam.header, *place.protocol.header))
+    if dataset.get("BodyPartExamined") not in UNPAIRED:
+        dataset.setdefault("Laterality", "")
     return dataset
 
 

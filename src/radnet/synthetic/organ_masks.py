@@ -167,9 +167,7 @@ def _adopt_lesions(numbers: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Non
             for axis in range(3)
             for hits in [np.flatnonzero(found.any(axis=tuple({0, 1, 2} - {axis})))]
         )
-        lesions = [NUMBER[name] for name in LESION_HOSTS]
-        near, open_ = numbers[window], np.isin(labels[window], lesions)
-        while _spread(near, open_, [_number(host) for host in hosts]):
+        while _spread(numbers[window], found[window], [_number(host) for host in hosts]):
             pass
 
 

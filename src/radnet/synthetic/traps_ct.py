@@ -57,7 +57,11 @@ HEAD_GERMAN: Final = Exam(
             40.0,
             sequence="derived",
             form="other",
-            header=(("SOPClassUID", SecondaryCaptureImageStorage),),
+            header=(
+                ("SOPClassUID", SecondaryCaptureImageStorage),
+                ("ConversionType", "WSD"),
+                ("PatientOrientation", ""),
+            ),
             note="secondary capture that says CT",
         ),
         ct("Schädel  9.0  H31s", p.HEAD, p.HEAD_CT, 12.0, note="fewer than 16 slices"),
