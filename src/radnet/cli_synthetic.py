@@ -57,11 +57,13 @@ def synthesize(
 
     Example: radnet synthesize demo && radnet run demo/archive --work demo/work
 
+    Example: radnet synthesize poor --preset paper --patients 100 --masks
+
     Example: radnet synthesize training --volumes 600 --patients 40
     """
     from radnet.executors import Workers
 
-    _check_options(preset, masks, volumes, weight_kg, device)
+    _check_options(preset, masks, volumes, weight_kg, device, workers)
     with progress_bars() as bar:
         if volumes is not None:
             from radnet.synthetic.volume_files import write_volumes
@@ -85,11 +87,18 @@ def synthesize(
 
 
 def _check_options(
-    preset: str | None, masks: bool, volumes: int | None, weight_kg: float | None, device: str | None
+    preset: str | None,
+    masks: bool,
+    volumes: int | None,
+    weight_kg: float | None,
+    device: str | None,
+    workers: int | None,
 ) -> None:
     """Refuse options that would have no effect."""
     if volumes is not None and preset is not None:
         raise typer.BadParameter("--volumes makes training volumes and --preset scans; give one of them")
+    if workers is not None and volumes is not None:
+        raise typer.BadParameter("--workers is for archives; training volumes are made in one process")
     if masks and (volumes is not None or preset == "liver"):
         raise typer.BadParameter(
             "--masks is for archives; training volumes have none, preset liver always has"

@@ -56,6 +56,11 @@ def write_slowly(places: Sequence[int], work: Piecework) -> Sequence[int]:
     return places
 
 
+def write_where_there_is_no_room(places: Sequence[int], work: Piecework) -> Sequence[int]:
+    with files_of_at_most(1000):
+        return write(places, work, bytes(5000))
+
+
 def die(places: Sequence[int]) -> Sequence[int]:
     os._exit(1)
 
@@ -123,6 +128,12 @@ def test_a_full_disk_leaves_no_half_file_and_the_same_command_goes_on(tmp_path):
     assert held(out) == []
     fill(out, content=bytes(5000))
     assert {(out / name).stat().st_size for name in WHOLE[:-1]} == {5000}
+
+
+def test_a_full_disk_of_a_worker_is_told_too(tmp_path):
+    with pytest.raises(SourceError, match="free some room"), piecework(tmp_path, PLAN, "last.csv") as work:
+        list(make_pieces(work, NAMES, partial(write_where_there_is_no_room, work=work), Workers(count=1)))
+    assert held(tmp_path) == []
 
 
 def test_a_full_disk_leaves_no_half_table(tmp_path):
