@@ -14,8 +14,11 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from threadpoolctl import threadpool_limits
 
 from radnet.errors import ExecutorError, SourceError
 from radnet.executors import Crashed, Workers, map_chunks
@@ -153,13 +156,19 @@ def make_pieces(
     """
     todo = [place for place, name in enumerate(names) if work.record(name) is None]
     yield from sorted(set(range(len(names))) - set(todo))
-    for result in map_chunks(make, ([place] for place in todo), workers):
+    for result in map_chunks(partial(_on_one_thread, make=make), ([place] for place in todo), workers):
         if isinstance(result, Crashed):
             raise ExecutorError(
                 f"the worker that made {names[result.item]} died, perhaps for want of memory; give the same "
                 "command again with fewer --workers: what is finished is kept"
             )
         yield from result
+
+
+def _on_one_thread(places: Sequence[int], make: Callable[[Sequence[int]], Sequence[int]]) -> Sequence[int]:
+    """Make pieces on one thread: how many share a matrix product changes its last bits."""
+    with threadpool_limits(1):
+        return make(places)
 
 
 def check_numbers(patients: int, seed: int) -> None:
