@@ -31,6 +31,7 @@ def lengthen_convolutions(module: nn.Module) -> None:
         module: Its weights and their names stay.
     """
     for layer in module.modules():
-        concerned = type(layer) is nn.Conv3d and layer.kernel_size[0] > 2 and layer.padding_mode == "zeros"
-        if concerned and layer.stride[0] == layer.dilation[0] == 1:
+        if type(layer) is not nn.Conv3d or layer.padding_mode != "zeros":
+            continue
+        if layer.kernel_size[0] > 2 and layer.stride[0] == layer.dilation[0] == 1:
             layer.__class__ = LengthenedConv3d
