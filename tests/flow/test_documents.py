@@ -66,6 +66,11 @@ def test_notebook_examples_run(code: str, demo: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=demo, check=True)
 
 
+@pytest.mark.parametrize("code", fenced(ROOT / "docs/how-to/masks.md", "python"), ids=["seg"])
+def test_mask_examples_run(code: str, demo: Path) -> None:
+    subprocess.run([sys.executable, "-c", code], cwd=demo, check=True)
+
+
 def test_the_example_rule_loads_and_speaks(tmp_path: Path) -> None:
     document = ROOT / "docs" / "how-to" / "rules.md"
     (tmp_path / "rules").mkdir()

@@ -10,6 +10,7 @@ import numpy as np
 from synthetic_bodies import coarse
 
 from radnet.synthetic import series
+from radnet.synthetic.anatomy import Body
 from radnet.synthetic.ct import CtTechnique
 from radnet.synthetic.headers import SeriesPlace, syntax_of
 from radnet.synthetic.identity import person
@@ -22,6 +23,12 @@ MATRIX = 64
 def _blank(subject, plan, technique, place, part):
     kind = np.int16 if isinstance(technique, CtTechnique) else np.uint16
     return np.zeros((len(plan.positions), *plan.shape), kind)
+
+
+def files_of(place: SeriesPlace, body: Body) -> dict[str, bytes]:
+    """Make the files of a series."""
+    with patch.object(series, "_images", _blank):
+        return dict(series.acquire(None, place, series.stacks(body, place)))
 
 
 def every_kind() -> Iterator[tuple[SeriesPlace, bytes]]:

@@ -44,9 +44,25 @@ HU_OFFSET: Final = 1024
 """Added to CT numbers before they are stored without a sign."""
 UNSHIFTED: Final = ("toshiba", "canon")
 """Vendors that store CT numbers as they are, with a sign."""
-UNPAIRED: Final = frozenset(
-    "ABDOMEN ABDOMENPELVIS BRAIN CHEST CHESTABDOMEN CHESTABDPELVIS COLON CSPINE HEAD HEADNECK LIVER LSPINE NECK "
-    "PELVIS PROSTATE SPINE TSPINE WHOLEBODY".split()
+UNPAIRED: Final = (
+    "ABDOMEN",
+    "ABDOMENPELVIS",
+    "BRAIN",
+    "CHEST",
+    "CHESTABDOMEN",
+    "CHESTABDPELVIS",
+    "COLON",
+    "CSPINE",
+    "HEAD",
+    "HEADNECK",
+    "LIVER",
+    "LSPINE",
+    "NECK",
+    "PELVIS",
+    "PROSTATE",
+    "SPINE",
+    "TSPINE",
+    "WHOLEBODY",
 )
 """Body parts of which there is one: for all others a series must say its side, or that it does not."""
 LONG_STRING: Final = 64
