@@ -191,5 +191,6 @@ def test_a_damaged_plan_is_told(tmp_path):
 
 
 def test_a_worker_that_dies_is_told_with_its_piece(tmp_path):
-    with piecework(tmp_path, PLAN, "last.csv") as work, pytest.raises(ExecutorError, match=r"made [abc] died"):
+    told = pytest.raises(ExecutorError, match=r"made [abc] died")
+    with piecework(tmp_path, PLAN, "last.csv") as work, told:
         list(make_pieces(work, NAMES, die, Workers(count=1)))
