@@ -23,6 +23,8 @@ from radnet.synthetic.trap_series import (
     scout,
 )
 
+CHEST_CORONAL: Final = Field((-164, -95, 318), (164, 115, 632), ("lung",))
+"""So narrow that it is not widened for the stout, of whom the square image would show the abdomen too."""
 LUNG_BASES: Final = Field((-190, -195, 318), (190, 185, 430))
 CERVICAL_SPINE: Final = Field((-60, 10, 590), (60, 110, 800))
 
@@ -150,7 +152,7 @@ CHEST_SPANISH: Final = Exam(
         ct("TORAX", p.CHEST, p.PORTAL, header=(("BodyPartExamined", ""),), note="body part empty"),
         ct(
             "TORAX COR",
-            p.CHEST_LONG,
+            CHEST_CORONAL,
             p.PORTAL,
             14.0,
             "coronal",
@@ -366,7 +368,7 @@ ENHANCED_CT: Final = Exam(
         ),
         ct(
             "CHEST AXIAL AND CORONAL WO",
-            p.CHEST_LONG,
+            CHEST_CORONAL,
             p.NATIVE,
             14.0,
             parts=(Part(p.NATIVE, "ct"), Part(p.NATIVE, "ct", view="coronal", form="reformat")),
