@@ -4,7 +4,7 @@
 set -eu
 folder=${1:-demo}
 
-[ -e "$folder/truth.csv" ] || radnet synthesize "$folder"
+[ -e "$folder/truth.csv" ] || radnet synthesize "$folder" --preset demo
 radnet run "$folder/archive" --work "$folder/work"
 radnet status --work "$folder/work"
 echo

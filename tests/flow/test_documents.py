@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as `make demo` leaves it, from a small archive."""
     folder = tmp_path_factory.mktemp("readme")
     for arguments in (
-        ["synthesize", "demo", "--small"],
+        ["synthesize", "demo", "--preset", "tiny"],
         ["run", "demo/archive", "--work", "demo/work", "--workers", "2"],
     ):
         subprocess.run([sys.executable, "-m", "radnet", *arguments], cwd=folder, check=True)
@@ -55,7 +55,7 @@ def test_commands_and_options_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", fenced(ROOT / "docs/how-to/synthetic.md", "python"), ids=["stream", "scan", "body"]
+    "code", fenced(ROOT / "docs/how-to/synthetic.md", "python"), ids=["stream", "scan", "body", "dirt"]
 )
 def test_synthetic_examples_run(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -63,6 +63,11 @@ def test_synthetic_examples_run(code: str) -> None:
 
 @pytest.mark.parametrize("code", fenced(ROOT / "README.md", "python"), ids=["stages", "store"])
 def test_notebook_examples_run(code: str, demo: Path) -> None:
+    subprocess.run([sys.executable, "-c", code], cwd=demo, check=True)
+
+
+@pytest.mark.parametrize("code", fenced(ROOT / "docs/how-to/masks.md", "python"), ids=["seg"])
+def test_mask_examples_run(code: str, demo: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=demo, check=True)
 
 

@@ -20,7 +20,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("chain")
     printed = ""
     for arguments in (
-        ["synthesize", "demo", "--small"],
+        ["synthesize", "demo", "--preset", "tiny"],
         ["run", "demo/archive", "--work", "demo/work", "--workers", "2"],
         ["status", "--work", "demo/work"],
     ):

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -17,12 +18,15 @@ import pydicom
 import pytest
 
 from radnet.errors import SourceError
+from radnet.executors import Workers
+from radnet.masks.nifti import read_nifti
 from radnet.synthetic import archive as archive_module
 from radnet.synthetic.anatomy import Body, Sex, make_body
 from radnet.synthetic.archive import ArchiveSummary, write_archive
 from radnet.synthetic.headers import SeriesPlace
 from radnet.synthetic.identity import PHI_CANARIES, person
 from radnet.synthetic.patients import VISITS
+from radnet.synthetic.presets import PRESETS
 from radnet.synthetic.protocols import Trap
 from radnet.synthetic.series import stacks
 from radnet.synthetic.truth import Truth, tell
@@ -30,6 +34,7 @@ from radnet.terms import EXCLUSION_STEPS, GEOMETRIES, PAPER_SEQUENCES, REGIONS, 
 
 pytestmark = pytest.mark.xdist_group("synthetic archive")  # its fixtures are dear
 
+HERE = Workers("serial")
 VIEW_OF_AXIS = {0: "sagittal", 1: "coronal", 2: "axial"}
 
 
@@ -61,17 +66,16 @@ def contents(path: Path) -> Iterator[bytes]:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> ArchiveSummary:
-    return write_archive(tmp_path_factory.mktemp("small") / "out", seed=4, small=True)
+    return write_archive(tmp_path_factory.mktemp("small") / "out", seed=4, preset_name="tiny", workers=HERE)
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> ArchiveSummary:
     """All visits with tiny images, of two bodies instead of twelve."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive_module, "SMALL_VISITS", VISITS)
-        patch.setattr(archive_module, "SMALL_MATRIX", 32)
+        patch.setitem(PRESETS, "all", replace(PRESETS["demo"], matrix=32))
         patch.setattr(archive_module, "make_body", lambda seed, sex, lesion, **given: shared_body(sex))
-        return write_archive(tmp_path_factory.mktemp("all") / "out", small=True)
+        return write_archive(tmp_path_factory.mktemp("all") / "out", preset_name="all", workers=HERE)
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +121,10 @@ def stack_of(row: dict[str, str], datasets: dict[str, list[pydicom.Dataset]]) ->
     return [d for d in series if not row["EchoTime"] or float(d.EchoTime) == float(row["EchoTime"])]
 
 
-def test_equal_seeds_write_equal_bytes_and_others_do_not(small, tmp_path):
-    again = write_archive(tmp_path / "again", seed=4, small=True)
+def test_equal_seeds_write_equal_bytes_whatever_the_workers(small, tmp_path):
+    again = write_archive(tmp_path / "again", seed=4, preset_name="tiny", workers=Workers(count=2))
     assert tree_digest(again.archive.parent) == tree_digest(small.archive.parent)
+    assert {path.name for path in again.truth.parent.iterdir()} == {"archive", "truth.csv", "odd_files.csv"}
     with small.truth.open() as one, again.truth.open() as two:
         assert one.read() == two.read()
 
@@ -312,8 +317,44 @@ def test_a_negative_seed_is_refused(tmp_path):
 
 
 def test_progress_counts_series_up_to_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive_module, "SMALL_VISITS", archive_module.SMALL_VISITS[:1])
-    monkeypatch.setattr(archive_module, "SMALL_MATRIX", 16)
+    monkeypatch.setitem(PRESETS, "dots", replace(PRESETS["tiny"], matrix=16))
     seen: list[tuple[int, int | None]] = []
-    summary = write_archive(tmp_path / "out", small=True, progress=lambda *counts: seen.append(counts))
-    assert seen == [(n, summary.series) for n in range(1, summary.series + 1)]
+    summary = write_archive(
+        tmp_path / "out", preset_name="dots", workers=HERE, progress=lambda *counts: seen.append(counts)
+    )
+    assert seen == [(4, summary.series), (9, summary.series)]
+
+
+def test_masks_lie_on_the_kept_series(tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "dots", replace(PRESETS["tiny"], matrix=32))
+    summary = write_archive(tmp_path / "out", 1, preset_name="dots", masks=True, workers=HERE)
+    with summary.truth.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [bool(row["masks"]) for row in rows] == [row["keep"] == "yes" for row in rows]
+    for row in rows:
+        if not row["masks"]:
+            continue
+        folder = tmp_path / "out" / "masks" / row["masks"]
+        liver = read_nifti(folder / "liver.nii.gz")
+        images = [pydicom.dcmread(path) for path in (summary.archive / row["path"]).iterdir()]
+        assert liver.values.any()
+        positions = np.array([image.ImagePositionPatient for image in images], float)
+        for corner in (positions[positions.sum(axis=1).argmin()], positions[positions.sum(axis=1).argmax()]):
+            index = np.linalg.solve(liver.affine, [*corner, 1])[:3]
+            np.testing.assert_allclose(index, np.rint(index), atol=1e-2)
+        segmentation = pydicom.dcmread(folder / "masks.dcm", stop_before_pixels=True)
+        assert segmentation.FrameOfReferenceUID == images[0].FrameOfReferenceUID
+        assert {
+            item.ReferencedSOPInstanceUID
+            for item in segmentation.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+        } <= {image.SOPInstanceUID for image in images}
+
+
+def test_covered_organs_are_told_in_millimetres(truth):
+    livers = [row for row in truth if "liver" in row["coverage"].split(";") and row["keep"] == "yes"]
+    assert livers
+    for row in livers:
+        found = dict(cell.split(":") for cell in row["organs"].split(";"))
+        assert 100 < int(found["liver"]) < 300, row["organs"]
+    heads = [row for row in truth if row["coverage"] == "brain"]
+    assert not any("liver" in row["organs"] for row in heads)
