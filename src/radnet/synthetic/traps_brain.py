@@ -140,7 +140,7 @@ GE: Final = Exam(
         mr("derived", "(8/1)-(4/1)", p.HEAD, p.T1_FLAIR_3T_GD, form="subtraction", note="GE's difference"),
         mr("derived", "PJN", p.HEAD, after(SWI), form="projection", note="GE's projection"),
         mr("gre_t1", "Sag BRAVO +C", HEAD_HIGH, after(p.MPRAGE), view="sagittal"),
-        mr("t2_se", "Obl T2 hippocampus", HEAD_HIGH, after(p.T2_SE_3T), view="coronal", trap="oblique"),
+        mr("t2_se", "Obl T2 hippocampus", p.HEAD_LONG, after(p.T2_SE_3T), view="coronal", trap="oblique"),
     ),
     "GADAVIST",
 )
