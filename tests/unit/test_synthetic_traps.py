@@ -49,7 +49,8 @@ def test_the_truth_is_the_same_of_every_body(sex: str) -> None:
     for seed in SEEDS:
         body = make_body(seed, "F" if sex == "F" else "M", lesion=True, step_mm=STEP_MM)
         for number, (visit, exam, protocol) in enumerate(ALL):
-            if visit.sex == sex:
+            # what a turned box holds wholly hangs on the body; it is left out anyhow
+            if visit.sex == sex and protocol.trap != "oblique":
                 place = SeriesPlace(person(1, 0, sex), exam, protocol, (1, 0, 0, number))
                 for part, stack in enumerate(stacks(body, place)):
                     row = tell(body, place, stack, "")

@@ -12,6 +12,8 @@ from radnet.synthetic.signal import MrTechnique
 
 MATRIX: Final = 64
 """Rows and columns."""
+HEAD_HIGH: Final = Field((-80, -86, 716), (80, 106, 896), ("brain",))
+"""So high that in no body the upper neck lies wholly inside too."""
 UNTOLD_CONTRAST: Final = ("contrast",)
 
 

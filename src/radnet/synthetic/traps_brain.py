@@ -14,6 +14,7 @@ from radnet.synthetic.trap_series import (
     BOLUS,
     DUAL_ECHO_PD,
     DUAL_ECHO_T2,
+    HEAD_HIGH,
     LABELLED,
     SWI,
     T1_IR,
@@ -31,13 +32,13 @@ SIEMENS: Final = Exam(
     "MRT Schädel nativ und KM",
     "HEAD",
     (
-        localizer("AAHead_Scout", p.HEAD_LONG),
+        localizer("AAHead_Scout", HEAD_HIGH),
         mr("t1_se", "t1_se_tra", p.HEAD, p.T1_SE),
         mr("t2_se", "t2_tse_tra", p.HEAD, p.T2_SE, syntax="jpeg_ls", untold=UNTOLD_CONTRAST),
         mr(
             "t2_flair",
             "t2_spcir_sag_iso",
-            p.HEAD_LONG,
+            HEAD_HIGH,
             p.T2_FLAIR,
             view="sagittal",
             untold=UNTOLD_CONTRAST,
@@ -47,7 +48,7 @@ SIEMENS: Final = Exam(
         mr(
             "t1_flair",
             "t1_tirm_sag_dark-fluid",
-            p.HEAD_LONG,
+            HEAD_HIGH,
             p.T1_FLAIR_3T,
             view="sagittal",
             untold=UNTOLD_CONTRAST,
@@ -55,7 +56,7 @@ SIEMENS: Final = Exam(
         mr(
             "gre_t1",
             "t1_mpr_sag_iso",
-            p.HEAD_LONG,
+            HEAD_HIGH,
             p.MPRAGE,
             view="sagittal",
             note="MPRAGE, no reformat",
@@ -80,7 +81,7 @@ SIEMENS: Final = Exam(
             trap="time_series",
         ),
         mr("t1_se", "t1_se_tra KM", p.HEAD, p.T1_SE_GD),
-        mr("t1_se", "t1_se_cor KM", p.HEAD_LONG, p.T1_SE_GD, view="coronal"),
+        mr("t1_se", "t1_se_cor KM", HEAD_HIGH, p.T1_SE_GD, view="coronal"),
     ),
     "Gadovist",
 )
@@ -90,7 +91,7 @@ SIEMENS_FUNCTIONAL: Final = Exam(
     "MRT Kopf funktionell ohne KM",
     "HEAD",
     (
-        localizer("localizer", p.HEAD_LONG),
+        localizer("localizer", HEAD_HIGH),
         mr("fmri", "ep2d_bold_moco", p.HEAD, BOLD, trap="time_series"),
         mr("fmri", "ep2d_bold_mosaic", p.HEAD, BOLD, storage="mosaic", note="a volume an image"),
         mr("gre_t2star", "SWI_Images", p.HEAD, SWI),
@@ -106,11 +107,11 @@ GE: Final = Exam(
     "MRI BRAIN W/WO CONTRAST",
     "BRAIN",
     (
-        mr("localizer", "3-PLANE LOC", p.HEAD_LONG, p.FLASH, 10.0, trap="three_plane"),
+        mr("localizer", "3-PLANE LOC", HEAD_HIGH, p.FLASH, 10.0, trap="three_plane"),
         mr(
             "t1_flair",
             "Sag T1 FLAIR",
-            p.HEAD_LONG,
+            HEAD_HIGH,
             p.T1_FLAIR_3T,
             view="sagittal",
             untold=UNTOLD_CONTRAST,
@@ -138,7 +139,7 @@ GE: Final = Exam(
         mr("t1_flair", "Ax T1 FLAIR +C", p.HEAD, p.T1_FLAIR_3T_GD),
         mr("derived", "(8/1)-(4/1)", p.HEAD, p.T1_FLAIR_3T_GD, form="subtraction", note="GE's difference"),
         mr("derived", "PJN", p.HEAD, after(SWI), form="projection", note="GE's projection"),
-        mr("gre_t1", "Sag BRAVO +C", p.HEAD_LONG, after(p.MPRAGE), view="sagittal"),
+        mr("gre_t1", "Sag BRAVO +C", HEAD_HIGH, after(p.MPRAGE), view="sagittal"),
         mr("t2_se", "Obl T2 hippocampus", p.HEAD_LONG, after(p.T2_SE_3T), view="coronal", trap="oblique"),
     ),
     "GADAVIST",
@@ -149,9 +150,9 @@ PHILIPS: Final = Exam(
     "IRM cérébrale sans injection",
     None,
     (
-        localizer("Survey", p.HEAD_LONG),
+        localizer("Survey", HEAD_HIGH),
         mr("t1_se", "T1W_SE AX", p.HEAD, p.T1_SE),
-        mr("t2_flair", "FLAIR cor", p.HEAD_LONG, p.T2_FLAIR, view="coronal"),
+        mr("t2_flair", "FLAIR cor", HEAD_HIGH, p.T2_FLAIR, view="coronal"),
         mr(
             "t2_se",
             "PD/T2 TSE ax",
@@ -164,7 +165,7 @@ PHILIPS: Final = Exam(
             note="dual echo in one series",
         ),
         mr("t1_flair", "T1W_IR_TSE ax", p.HEAD, T1_IR, tilt_deg=(12.0, 0.0, 0.0), note="tilted, yet axial"),
-        mr("gre_t1", "3D T1 TFE sag", p.HEAD_LONG, p.MPRAGE, view="sagittal"),
+        mr("gre_t1", "3D T1 TFE sag", HEAD_HIGH, p.MPRAGE, view="sagittal"),
         mr("dwi", "DWI_SSh b1000", p.HEAD, p.DWI),
         mr("adc", "dADC", p.HEAD, p.ADC),
         mr(
@@ -182,7 +183,7 @@ PHILIPS: Final = Exam(
         mr(
             "t1_se",
             "T1W multi-frame ax sag",
-            p.HEAD_LONG,
+            HEAD_HIGH,
             p.T1_SE,
             10.0,
             storage="enhanced",
@@ -206,7 +207,7 @@ CANON: Final = Exam(
     "RM cerebral simple",
     "BRAIN",
     (
-        localizer("Locator", p.HEAD_LONG),
+        localizer("Locator", HEAD_HIGH),
         mr("t1_se", "T1 SE AX", p.HEAD, p.T1_SE, order="reversed"),
         mr("t2_se", "T2 FSE AX", p.HEAD, p.T2_SE, order="transposed"),
         mr("t2_flair", "FLAIR AX", p.HEAD, p.T2_FLAIR, order="flipped"),
@@ -232,7 +233,7 @@ UIH: Final = Exam(
     "头部MRI平扫",
     "HEAD",
     (
-        localizer("scout_3pl", p.HEAD_LONG),
+        localizer("scout_3pl", HEAD_HIGH),
         mr("t1_se", "t1_fse_tra", p.HEAD, p.T1_SE, untold=UNTOLD_CONTRAST),
         mr("t2_se", "t2_fse_tra", p.HEAD, p.T2_SE, untold=UNTOLD_CONTRAST),
         mr("t2_flair", "t2_fse_flair_tra", p.HEAD, p.T2_FLAIR, untold=UNTOLD_CONTRAST),
@@ -254,8 +255,8 @@ HITACHI: Final = Exam(
     "МРТ головного мозга",
     "BRAIN",
     (
-        mr("localizer", "SCANOGRAM", p.HEAD_LONG, p.FLASH, 10.0, trap="localizer"),
-        mr("t1_se", "T1 SE SAG", p.HEAD_LONG, p.T1_SE, view="sagittal", untold=UNTOLD_CONTRAST),
+        mr("localizer", "SCANOGRAM", HEAD_HIGH, p.FLASH, 10.0, trap="localizer"),
+        mr("t1_se", "T1 SE SAG", HEAD_HIGH, p.T1_SE, view="sagittal", untold=UNTOLD_CONTRAST),
         mr("t2_se", "T2 FSE AX", p.HEAD, p.T2_SE, untold=UNTOLD_CONTRAST, syntax="big_endian"),
         mr("t2_flair", "FLAIR AX", p.HEAD, p.T2_FLAIR, untold=UNTOLD_CONTRAST),
     ),

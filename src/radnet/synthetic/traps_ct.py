@@ -15,6 +15,7 @@ from radnet.synthetic.trap_series import (
     BONE,
     BONE_CONTRAST,
     DELAYED,
+    HEAD_HIGH,
     HIGH_KVP,
     LOW_KVP,
     ORAL,
@@ -34,11 +35,11 @@ HEAD_GERMAN: Final = Exam(
     "CT Schädel nativ",
     "HEAD",
     (
-        scout("Topogramm  0.6  T20s", p.HEAD_LONG),
+        scout("Topogramm  0.6  T20s", HEAD_HIGH),
         ct("Schädel  5.0  H31s", p.HEAD, p.HEAD_CT, 8.0),
         ct("Schädel  5.0  H60s", p.HEAD, BONE, 8.0, shares=1, note="kernel of the same acquisition"),
-        ct("Schädel cor  4.0  MPR", p.HEAD_LONG, p.HEAD_CT, 8.0, "coronal", reformat=True, shares=2),
-        ct("Schädel sag  4.0  MPR", p.HEAD_LONG, p.HEAD_CT, 8.0, "sagittal", reformat=True, shares=3),
+        ct("Schädel cor  4.0  MPR", HEAD_HIGH, p.HEAD_CT, 8.0, "coronal", reformat=True, shares=2),
+        ct("Schädel sag  4.0  MPR", HEAD_HIGH, p.HEAD_CT, 8.0, "sagittal", reformat=True, shares=3),
         ct(
             "Schädel MIP  10.0",
             p.HEAD,
@@ -75,7 +76,7 @@ HEAD_FOREIGN_FILES: Final = Exam(
     "CT HEAD WITHOUT CONTRAST",
     "HEAD",
     (
-        scout("SCOUT", p.HEAD_LONG),
+        scout("SCOUT", HEAD_HIGH),
         ct(
             "AXIAL HEAD",
             p.HEAD,
