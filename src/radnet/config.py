@@ -146,9 +146,9 @@ class AugmentationConfig(_Table):
     shrink: Share = 0.15
     """Largest shrinking in the plane, and along the slices, which changes the spacing label with it."""
     intensity: Share = 0.15
-    """Largest change of brightness and contrast, as a share of the grey levels."""
+    """Largest change of brightness and contrast of MR, as a share of the grey levels."""
     gamma: Share = 0.3
-    """Largest change of the logarithm of the exponent."""
+    """Largest change of the logarithm of the exponent of MR."""
     bias_field: Share = 0.3
     """Largest logarithm of a smooth factor over MR volumes; CT has no such field."""
     blur_voxels: Annotated[float, Field(ge=0, le=3)] = 1.0

@@ -51,6 +51,12 @@ def test_each_volume_is_mirrored_on_its_own() -> None:
     assert torch.equal(found[1], given[1].flip(2))
 
 
+def test_hounsfield_units_stay_and_mr_varies() -> None:
+    varied = only(gamma=0.3, intensity=0.2, bias_field=0.3)
+    assert torch.equal(augment(volumes(), known(3, mr=False), varied), volumes())
+    assert not torch.equal(augment(volumes(), known(3), varied), volumes())
+
+
 @pytest.mark.parametrize("angle", [-8.0, 3.0, 20.0])
 def test_no_corner_is_lost_by_rotation(angle: float) -> None:
     given = torch.zeros(1, 3, 64, 96)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from radnet.config import VolumesConfig
 from radnet.errors import SourceError
@@ -77,7 +78,7 @@ def write_volumes(
         bodies: Bodies that are scanned; half are women's.
         seed: Equal seeds give equal volumes on one device.
         device: `numpy`, or a device of torch; by default a GPU if there is one, else numpy.
-        design: What the volumes are made of.
+        design: What the volumes are made of; by default the grey levels are those of `[volumes]`.
         progress: Called with the volumes written so far and in all.
         weight_kg: Of all bodies; None draws it.
 
@@ -93,11 +94,12 @@ def write_volumes(
     store.mkdir(parents=True)
     given: dict[str, Any] = {} if weight_kg is None else {"weight_kg": weight_kg}
     body_seeds = [seed * 1000 + index for index in range(bodies)]
-    design, arrays = design or Design(), Arrays(device)
+    design, arrays = design or Design(varied_intensity=False), Arrays(device)
     config = VolumesConfig(shape=design.shape)
     index_rows: list[dict[str, Any]] = []
     label_rows: list[dict[str, Any]] = []
-    with ThreadPoolExecutor(_threads(arrays)) as pool:
+    # how many threads share a matrix product changes its last bits
+    with threadpool_limits(1), ThreadPoolExecutor(_threads(arrays)) as pool:
         subjects = list(pool.map(partial(_subject, arrays, given), body_seeds, range(bodies)))
         for start in range(0, count, config.shard_volumes):
             numbers = range(start, min(start + config.shard_volumes, count))

@@ -8,7 +8,8 @@ on how many devices there are.
 - Rotations are within the plane, shrinking never crops: view and coverage stay.
 - Shrinking along the slices makes the spacing label larger by as much.
 - Grey level 0 stays 0: blank slices around a thin stack stay blank, and so does air in CT.
-- Only MR gets a receive field. Slices are lost in the middle half alone, so that no region's end goes.
+- Only MR gets other grey levels and a receive field: CT's are Hounsfield units, in which an agent is a few
+  levels in a hundred. Slices are lost in the middle half alone, so that no region's end goes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Known:
     Attributes:
         mirrored: Those that may be mirrored: their view is known.
         sagittal: Those whose slices run from right to left.
-        mr: Those that may get a receive field.
+        mr: Those whose grey levels have no unit: they may get others, and a receive field.
     """
 
     mirrored: Tensor
@@ -124,7 +125,12 @@ def augment(volumes: Tensor, known: Known, draws: Draws) -> Tensor:
     varied = rotate_and_shrink(varied, draws.angle_deg, draws.plane_scale, draws.slice_scale)
     blank = varied == 0
     varied = receive_field(varied, draws.field * known.mr[:, None, None, None])
-    varied = power_and_gain(varied, draws.gamma, draws.gain, draws.offset)
+    varied = power_and_gain(
+        varied,
+        draws.gamma.where(known.mr, torch.ones_like(draws.gamma)),
+        draws.gain.where(known.mr, torch.ones_like(draws.gain)),
+        draws.offset * known.mr,
+    )
     varied = blur_in_plane(varied, draws.blur)
     varied = varied + draws.noise[:, None, None, None] * _noise(varied, draws.noise_seeds)
     varied = blank_slices(varied.masked_fill(blank, 0), draws.dropped)
