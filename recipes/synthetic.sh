@@ -5,9 +5,9 @@
 set -eu
 folder=${1:?name a folder to write}
 real=${2:-}
-volumes=${3:-1600}
-patients=${4:-60}
-epochs=${5:-14}
+volumes=${3:-8000}
+patients=${4:-80}
+epochs=${5:-10}
 config=$(cd "$(dirname "$0")" && pwd)/synthetic.toml
 train=$folder/train
 run=$train/5-pretrain/synthetic

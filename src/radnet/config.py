@@ -214,7 +214,7 @@ class PretrainConfig(TrainingConfig):
     embedding: Count = 1000
     """Neurons of the fully connected layer (section 2.2)."""
     input_shape: tuple[Count, Count, Count] = (48, 192, 192)
-    """Slices, rows and columns that the network sees; volumes are resized to it on the device."""
+    """Slices, rows and columns that the network sees; larger volumes are resized to it."""
     heads: Annotated[tuple[Head, ...], Field(min_length=1), AfterValidator(_each_once)] = get_args(Head)
     """Heads that are trained."""
     head_weights: dict[Head, Positive] = {}
