@@ -19,7 +19,7 @@ import polars as pl
 
 from radnet.config import VolumesConfig
 from radnet.errors import GeometryError, MaskError, SourceError
-from radnet.networks.folder import BATCH, Model, load_model
+from radnet.networks.folder import Model, load_model
 from radnet.networks.inference import Floats, Grey, labels_of, run_batches
 from radnet.networks.spec import NetworkSpec
 from radnet.predict.columns import CLASS_LABELS, part_columns, probability_columns
@@ -55,7 +55,6 @@ class Engine:
         model: Its folder.
         weights: Digest of its weights, so that other weights are loaded anew.
         backend: As `load_model` takes it.
-        threads: Of the network; None takes one a core.
         config: How volumes are built.
         min_slices: Fewest slices of a NIfTI file.
     """
@@ -63,7 +62,6 @@ class Engine:
     model: str
     weights: str
     backend: str
-    threads: int | None
     config: VolumesConfig
     min_slices: int
 
@@ -74,8 +72,8 @@ class Answers:
 
     Attributes:
         frame: One row a task, columns as `part_columns`.
-        build_s: Seconds that building took.
-        network_s: Seconds that the network took.
+        build_s: Processor seconds that building took.
+        network_s: Processor seconds that the network took.
     """
 
     frame: pl.DataFrame
@@ -84,6 +82,11 @@ class Answers:
 
 
 Task = StackTask | NiftiTask | StoredTask
+VOLUMES_AT_ONCE: Final = 1
+"""So that the last digit of an answer does not depend on which series came with it; on a processor batches of
+this network are no faster."""
+THREADS: Final = 1
+"""Of the network: workers are the parallelism, and sums over several threads end in other digits."""
 _KEPT_OPEN: Final = 2
 
 
@@ -96,23 +99,23 @@ def answer_chunk(tasks: Sequence[Task], engine: Engine) -> Answers:
     model = _model(engine)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the pool is the parallelism
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         built = [_attempt(task, engine) for task in tasks]
     finally:
         cv2.setNumThreads(threads)
-    between = time.perf_counter()
+    between = time.process_time()
     rows: list[dict[str, Any]] = [_row(task, found) for task, found in zip(tasks, built, strict=True)]
     volumes = [found.grey for found in built if isinstance(found, _Built)]
     if volumes:
-        said = answer_rows(run_batches(model.backend, model.spec, volumes, BATCH), model.spec)
+        said = answer_rows(run_batches(model.backend, model.spec, volumes, VOLUMES_AT_ONCE), model.spec)
         given = iter(said)
         rows = [
             {**row, **next(given)} if isinstance(found, _Built) else row
             for row, found in zip(rows, built, strict=True)
         ]
     frame = conform(pl.DataFrame(rows, infer_schema_length=None), part_columns(model.spec))
-    return Answers(frame, between - start, time.perf_counter() - between)
+    return Answers(frame, between - start, time.process_time() - between)
 
 
 def answer_rows(outputs: dict[str, Floats], spec: NetworkSpec) -> list[dict[str, Any]]:
@@ -189,7 +192,7 @@ def _row(task: Task, found: _Built | _Refused) -> dict[str, Any]:
 
 @lru_cache(maxsize=_KEPT_OPEN)
 def _model(engine: Engine) -> Model:
-    return load_model(Path(engine.model), backend=engine.backend, threads=engine.threads)
+    return load_model(Path(engine.model), backend=engine.backend, threads=THREADS)
 
 
 @lru_cache(maxsize=_KEPT_OPEN)

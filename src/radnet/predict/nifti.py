@@ -8,6 +8,7 @@ numbers is a label map and no scan.
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,6 +108,7 @@ def build_nifti(path: str, config: VolumesConfig, min_slices: int) -> BuiltNifti
         OSError: If it cannot be read.
         SourceError: If the archive that holds it is damaged.
     """
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what it mends is refused here
     with _on_disk(path) as file:
         try:
             found = read_nifti(file)

@@ -61,7 +61,7 @@ class PredictSummary:
         n_outstanding: Left to other shares of the work; the table is written when there are none.
         model: Its name.
         backend: What runs it.
-        seconds: That building and the network took, added up over workers.
+        seconds: Of processors, that building and the network took in all workers.
         agreement: With the header, by label.
         predictions: The table, once it is written.
     """
@@ -109,7 +109,7 @@ def predict_stacks(
         ExecutorError: If the executor cannot be reached.
     """
     workspace = Workspace(work)
-    run = _Run(workspace, config, find_model(model), backend, workers, stored)
+    run = _Run(workspace, config, find_model(model), backend, stored)
     share = f"{PARTS}/{shard.index}-of-{shard.count}"
     with workspace.lock(share):
         with workspace.lock(FOLDER, wait=True):  # another share may be merging
@@ -134,7 +134,6 @@ class _Run:
     config: RadnetConfig
     model: Path
     backend: str
-    workers: Workers
     stored: bool
     spec: NetworkSpec = field(init=False)
     engine: Engine = field(init=False)
@@ -151,11 +150,10 @@ class _Run:
         loaded = load_model(self.model, backend=self.backend)
         self.spec = loaded.spec
         volumes = self.config.volumes.model_copy(update={"intensity": self.spec.intensity})
-        threads = None if self.workers.kind == "serial" else 1  # the pool is the parallelism
         weights = digest_file(self.model / WEIGHTS_NAME)
         name = loaded.backend.name
         labels = self.config.labels
-        self.engine = Engine(str(self.model), weights, name, threads, volumes, labels.min_slices)
+        self.engine = Engine(str(self.model), weights, name, volumes, labels.min_slices)
         self.read = inputs(self.workspace, self.config)
         if self.stored:
             self.candidates, self.digests = find_stored(self.workspace, self.model)
