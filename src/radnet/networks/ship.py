@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,7 +34,7 @@ from radnet.networks.folder import (
     read_network,
     save_model,
 )
-from radnet.networks.inference import OUTPUTS, Grey, OnnxBackend, TorchBackend, labels_of, run_batches
+from radnet.networks.inference import OUTPUTS, Floats, Grey, OnnxBackend, TorchBackend, labels_of, run_batches
 from radnet.networks.weights import load_tensors
 from radnet.workspace import digest_file, write_text
 
@@ -104,7 +105,7 @@ def _write_graph(network: LabelNetwork, out: Path) -> None:
         whole = Path(temporary) / name
         write_onnx(network, network.spec, whole)
         model = onnx.load(str(whole))
-        _refer(onnx, model.graph, *_places(out / WEIGHTS_NAME))
+        _refer(onnx, model.graph, network, *_places(out / WEIGHTS_NAME))
         onnx.save(model, str(whole))
         whole.replace(out / name)
 
@@ -116,32 +117,54 @@ def _places(path: Path) -> tuple[dict[str, Any], int]:
         return json.loads(file.read(length)), _HEADER_LENGTH.size + length
 
 
-def _refer(onnx: Any, graph: Any, head: Mapping[str, Any], start: int) -> None:
-    """Replace the graph's large tensors by references to their 16-bit bytes, and a cast each."""
-    casts = []
+def _refer(onnx: Any, graph: Any, network: LabelNetwork, head: Mapping[str, Any], start: int) -> None:
+    """Replace the graph's large tensors by references to their 16-bit bytes.
+
+    The exporter folds normalisation into convolutions, whose weights are then those of the network times a
+    number a channel: that number goes into the graph. Runtimes compute both, once, as they load.
+    """
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    nodes = []
     for tensor in list(graph.initializer):
-        place = head.get(tensor.name.removeprefix(_PREFIX))
-        if place is None or place["dtype"] != "F16" or list(tensor.dims) != place["shape"]:
+        name = tensor.name.removeprefix(_PREFIX)
+        place = head.get(name)
+        if place is None or place["dtype"] != "F16":
             continue
-        first, last = place["data_offsets"]
-        short = onnx.TensorProto(
-            name=f"{tensor.name}.half",
-            data_type=onnx.TensorProto.FLOAT16,
-            dims=place["shape"],
-            data_location=onnx.TensorProto.EXTERNAL,
-        )
-        for key, value in (("location", WEIGHTS_NAME), ("offset", start + first), ("length", last - first)):
-            short.external_data.add(key=key, value=str(value))
-        casts.append(
-            onnx.helper.make_node(
-                "Cast", [short.name], [tensor.name], f"{tensor.name}.cast", to=onnx.TensorProto.FLOAT
-            )
-        )
+        scale = _scale(onnx.numpy_helper.to_array(tensor), weights[name], name)
+        short, wide, factor = (f"{tensor.name}.{part}" for part in ("half", "wide", "scale"))
+        nodes += [
+            onnx.helper.make_node("Cast", [short], [wide], to=onnx.TensorProto.FLOAT),
+            onnx.helper.make_node("Mul", [wide, factor], [tensor.name]),
+        ]
         graph.initializer.remove(tensor)
-        graph.initializer.append(short)
-    nodes = [*casts, *graph.node]
+        graph.initializer.append(_reference(onnx, short, place, start))
+        graph.initializer.append(onnx.numpy_helper.from_array(scale, factor))
+    nodes += graph.node
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _scale(exported: Floats, own: Floats, name: str) -> Floats:
+    """Return by what each output channel of a network's own weight was multiplied, (channels, 1, …)."""
+    flat, changed = own.reshape(len(own), -1), exported.reshape(len(own), -1)
+    scale = (flat * changed).sum(1) / np.maximum((flat * flat).sum(1), np.finfo(np.float32).tiny)
+    if not np.allclose(flat * scale[:, None], changed, rtol=1e-4, atol=1e-6):
+        raise NetworkError(f"tensor '{name}' was changed by the export; the graph cannot refer to it")
+    return np.asarray(scale.reshape(-1, *[1] * (own.ndim - 1)), np.float32)
+
+
+def _reference(onnx: Any, name: str, place: Mapping[str, Any], start: int) -> Any:
+    """Return a 16-bit tensor whose bytes lie in model.safetensors."""
+    first, last = place["data_offsets"]
+    tensor = onnx.TensorProto(
+        name=name,
+        data_type=onnx.TensorProto.FLOAT16,
+        dims=place["shape"],
+        data_location=onnx.TensorProto.EXTERNAL,
+    )
+    for key, value in (("location", WEIGHTS_NAME), ("offset", start + first), ("length", last - first)):
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor
 
 
 def _exports(out: Path, n_volumes: int, differences: Mapping[str, float]) -> str:

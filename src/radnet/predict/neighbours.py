@@ -1,8 +1,8 @@
 """Find the series most like one, by the cosine of their features.
 
-Features are read and compared a block at a time, so a million series need the memory of one block. 16-bit
-blocks halve what is read from the disk and are widened before they are multiplied, since processors multiply
-32 bits.
+Features are read and compared a block at a time, so a million series need the memory of one block. They stay
+in 32 bits: 16 halve the bytes, but processors have to widen them first, which takes longer
+(`benchmarks/predict.py`).
 """
 
 from __future__ import annotations
