@@ -269,7 +269,7 @@ def test_ranges_of_the_table_are_merged_whole(
 
 def test_other_settings_are_answered_again(labelled: Path) -> None:
     before = predict_stacks(labelled, workers=SERIAL)
-    config = load_config(changes={"volumes": {"ct_window": (-160.0, 240.0)}})
+    config = load_config(changes={"volumes": {"shape": (40, 160, 160)}})
     after = predict_stacks(labelled, config, SERIAL)
     assert after.n_asked == before.n_asked > 0
 

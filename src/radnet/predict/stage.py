@@ -42,6 +42,8 @@ from radnet.tables import TEXT, conform
 from radnet.volumes.plan import Plan
 from radnet.workspace import Workspace, digest_file, write_text
 
+GREY_LEVELS: Final = ("intensity", "ct_window", "mr_percentiles")
+"""Settings of the volumes that a model brings along; they win over the user's."""
 PLANNED_STACKS: Final = 2000
 """Stacks whose slices are looked up at a time; bounds memory."""
 CHUNK_SERIES: Final = 4
@@ -149,7 +151,7 @@ class _Run:
         """Load the model once, so that a bad one is refused before anything is built; list what there is."""
         loaded = load_model(self.model, backend=self.backend)
         self.spec = loaded.spec
-        volumes = self.config.volumes.model_copy(update={"intensity": self.spec.intensity})
+        volumes = self.config.volumes.model_copy(update={name: getattr(self.spec, name) for name in GREY_LEVELS})
         weights = digest_file(self.model / WEIGHTS_NAME)
         name = loaded.backend.name
         labels = self.config.labels
