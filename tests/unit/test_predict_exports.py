@@ -73,7 +73,7 @@ def test_each_statement_has_a_row(tmp_path: Path) -> None:
     assert ("aa", "network", "intestine", "30315005") in rows
     assert ("aa", "network", "intestine", "14742008") in rows
     assert ("aa", "header", "coronal", "81654009") in rows
-    assert ("aa", "network", "no", None) in rows
+    assert ("aa", "network", "no", "") in rows
     assert ("bb", "header", "ct", "CT") in rows
     assert found.filter(word="t2_flair")["probability"].to_list() == ["0.7500"]
     assert "DOE" not in (tmp_path / "c.csv").read_text()

@@ -82,7 +82,7 @@ def test_a_name_that_leads_nowhere_is_told(uid: str, sentence: str, tmp_path: Pa
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="is not there; `radnet predict SOURCE --out p.parquet` makes it"):
+    with pytest.raises(TableError, match=r"is not there; `radnet predict SOURCE --out p\.parquet` makes it"):
         find_neighbours(tmp_path / "p.parquet", "1")
     (tmp_path / "p.parquet").write_text("no parquet")
     with pytest.raises(TableError, match="is not a readable Parquet file"):
