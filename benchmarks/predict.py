@@ -1,7 +1,8 @@
 """A network at work: from DICOM to labels, runtimes, agreement, audit of spoiled labels, neighbours.
 
-Needs `pip install -e '.[dev]'` and the folder that recipes/synthetic.sh wrote, whose patients trained or tested
-the model. What is compared runs side by side in one run; seconds are of processors where a machine may be shared.
+Needs `pip install -e '.[dev]'` and the folder that recipes/synthetic.sh wrote, whose patients trained or
+tested the model. What is compared runs side by side in one run; seconds are of processors where a machine may
+be shared.
 
     python benchmarks/predict.py FOLDER --real REAL_SCANS --out benchmarks/results/predict.json
 """

@@ -151,7 +151,9 @@ class _Run:
         """Load the model once, so that a bad one is refused before anything is built; list what there is."""
         loaded = load_model(self.model, backend=self.backend)
         self.spec = loaded.spec
-        volumes = self.config.volumes.model_copy(update={name: getattr(self.spec, name) for name in GREY_LEVELS})
+        volumes = self.config.volumes.model_copy(
+            update={name: getattr(self.spec, name) for name in GREY_LEVELS}
+        )
         weights = digest_file(self.model / WEIGHTS_NAME)
         name = loaded.backend.name
         labels = self.config.labels
