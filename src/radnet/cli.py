@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from radnet.cli_networks import export, networks
+from radnet.cli_predict import audit, neighbours, predict
 from radnet.cli_pretrain import INTERRUPTED, evaluate, pretrain
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
@@ -277,6 +278,9 @@ app.command()(export)
 app.command()(release)
 app.command()(pretrain)
 app.command()(evaluate)
+app.command()(predict)
+app.command()(audit)
+app.command()(neighbours)
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from radnet.executors import Progress
     from radnet.networks.sizes import NetworkSize
     from radnet.pipeline import Stage, StageStatus
+    from radnet.predict.neighbours import Neighbour
+    from radnet.predict.stage import PredictSummary
 
 NAME_WIDTH: Final = 14
 
@@ -73,6 +75,35 @@ def print_networks(found: Sequence[NetworkSize]) -> None:
     heads = ", ".join(f"{name} {count}" for name, count in found[0].outputs.items())
     shape = "x".join(map(str, found[0].input_shape))
     _write(f"\nInput 1x{shape}, fully connected layer of {found[0].embedding}, heads: {heads}.")
+
+
+def print_agreement(summary: PredictSummary) -> None:
+    """Print what predicting did, and network against header: a line a label."""
+    told = {name: getattr(summary, name) for name in summary.__slots__ if name != "agreement"}
+    _write("\n".join(_lines(told)))
+    names = ("agree", "conflict", "sure", "silence filled", "sure", "other word", "agreement")
+    widths = [max(9, len(name)) for name in names]
+    if not summary.agreement:
+        return
+    _write("\n" + _row("network and header", names, widths))
+    for row in summary.agreement:
+        counts = (row.agree, row.conflict, row.sure_conflict, row.filled, row.sure_filled, row.no_class)
+        share = "" if row.share is None else f"{row.share:.1%}"
+        _write(_row(row.label, (*(f"{count:,}" for count in counts), share), widths))
+
+
+def _row(first: str, cells: Sequence[str], widths: Sequence[int]) -> str:
+    return f"{first:<18}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
+def print_neighbours(found: Sequence[Neighbour]) -> None:
+    """Print series by likeness, one line each."""
+    for one in found:
+        words = [", ".join(word) if isinstance(word, list) else word for word in one.words.values()]
+        told = "; ".join(
+            f"{word:.1f} mm" if isinstance(word, float) else str(word or "none") for word in words
+        )
+        _write(f"{one.likeness:.4f}  {one.stack_id}  {one.SeriesInstanceUID or '-'}  {told}")
 
 
 def print_json(value: Any) -> None:

@@ -102,6 +102,16 @@ PRETRAIN: Final = Stage(
     False,
     "radnet.pretrain.samples",  # so that `status` needs no torch
 )
+PREDICT: Final = Stage(
+    "predict",
+    "predict",
+    "7-predict",
+    ("predictions.parquet", "agreement.json"),
+    "radnet.predict.stage:predict_stacks",
+    True,
+    "radnet.predict.candidates",
+)
+"""Begun by its verb alone, which runs the stages that it needs; it wants a model."""
 RUN_STAGES: Final = (PRETRAIN,)
 """Stages that are begun by name alone, since they take hours and a GPU; their folder holds runs side by side,
 each with a record of its own and, once begun, with its own settings."""
@@ -150,6 +160,7 @@ def run_pipeline(
     shard: Shard = Shard(),
     until: str = "report",
     progress: Callable[[Stage], Progress] = lambda stage: silent,
+    allow_none: bool = False,
 ) -> Iterator[tuple[Stage, Any]]:
     """Run the stages in order and leave out those that are fresh.
 
@@ -163,6 +174,7 @@ def run_pipeline(
         shard: The share of the files that this call reads.
         until: Name of the last stage.
         progress: Gives each stage its progress function.
+        allow_none: Whether to go on without any image; there may be other files to use.
 
     Yields:
         Each stage and its summary; None as summary when it was fresh already.
@@ -178,7 +190,7 @@ def run_pipeline(
             yield stage, summary
             if not summary.complete:
                 return
-            if not summary.n_instances:
+            if not summary.n_instances and not allow_none:
                 raise SourceError(
                     f"none of the {summary.n_files} files found is a CT or MR image; "
                     f"{summary.skipped} says of each why; check the path"
@@ -212,7 +224,8 @@ def status(work: Path | str, config: RadnetConfig = RadnetConfig()) -> list[Stag
             why = (f"{before[0].folder} is {before[0].state}",)
             own = StageStatus(stage.name, stage.verb, stage.folder, "stale", why, own.made, own.version)
         found.append(own)
-    return [*found, *_runs(workspace)]
+    predicted = [_state(PREDICT, workspace, None)] if (workspace.root / PREDICT.folder).exists() else []
+    return [*found, *_runs(workspace), *predicted]
 
 
 def made_otherwise(

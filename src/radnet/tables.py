@@ -301,13 +301,16 @@ def conform(frame: pl.DataFrame, columns: dict[str, pl.DataType]) -> pl.DataFram
     return frame.with_columns(missing).select(pl.col(name).cast(dtype) for name, dtype in columns.items())
 
 
-def read_table(path: Path, verb: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def read_table(
+    path: Path, verb: str, columns: Sequence[str] | None = None, those: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Read a table that an earlier stage wrote.
 
     Args:
         path: The Parquet file.
         verb: The command that writes it, for the error.
         columns: Those to read; None reads all.
+        those: Rows wanted: values of its first column, which the table has too. Only they need memory.
 
     Raises:
         WorkspaceError: If it is not there or not a Parquet file.
@@ -317,6 +320,10 @@ def read_table(path: Path, verb: str, columns: Sequence[str] | None = None) -> p
             f"{path} is not there yet; run `radnet {verb}` first (`radnet status` shows the rest)"
         )
     try:
+        if those is not None:
+            key = those.columns[0]
+            found = pl.scan_parquet(path).select(pl.all() if columns is None else list(columns))
+            return found.join(those.lazy().select(key), on=key, how="semi").collect(engine="streaming")
         return pl.read_parquet(path, columns=None if columns is None else list(columns))
     except pl.exceptions.PolarsError as error:
         raise WorkspaceError(

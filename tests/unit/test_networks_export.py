@@ -142,8 +142,8 @@ def test_weights_that_are_replaced_during_an_export_are_not_taken_for_exported(
         save_model(tmp_path, trained(seed=1), SPEC, {})
 
     save_model(tmp_path, trained(), SPEC, {})
-    write = export._write_onnx
-    monkeypatch.setattr(export, "_write_onnx", replace_weights)
+    write = export.write_onnx
+    monkeypatch.setattr(export, "write_onnx", replace_weights)
     export_model(tmp_path, "onnx")
     assert load_model(tmp_path).backend.name == "torch"
 
@@ -172,8 +172,8 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
         write(trained(seed=1), spec, path)
 
     save_model(tmp_path, trained(), SPEC, {})
-    write = export._write_onnx
-    monkeypatch.setattr(export, "_write_onnx", write_another)
+    write = export.write_onnx
+    monkeypatch.setattr(export, "write_onnx", write_another)
     with pytest.raises(NetworkError, match=r"output 'sequence' differs from torch by .*not kept"):
         export_model(tmp_path, "onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == [

@@ -109,7 +109,7 @@ def export_model(folder: Path | str, to: str, store: Path | None = None) -> Expo
     volumes, which = _parity_volumes(spec, store)
     with TemporaryDirectory(dir=folder, prefix=".export") as temporary:
         made = Path(temporary)
-        _write_onnx(network, spec, made / EXPORTED["onnx"][0])
+        write_onnx(network, spec, made / EXPORTED["onnx"][0])
         if to == "openvino":
             _write_openvino(made)
         file = made / EXPORTED[to][0]
@@ -158,7 +158,8 @@ def _check_form(to: str) -> None:
         require("onnxruntime", "export", "radnet export")
 
 
-def _write_onnx(network: LabelNetwork, spec: NetworkSpec, path: Path) -> None:
+def write_onnx(network: LabelNetwork, spec: NetworkSpec, path: Path) -> None:
+    """Write a network from grey levels to the named outputs as one ONNX file."""
     example = torch.zeros(2, *spec.input_shape, dtype=torch.uint8)
     with _quiet():
         program = torch.onnx.export(

@@ -6,7 +6,9 @@ Each file is written whole beside its place before any is renamed, so a full dis
 Nothing is ever unpickled.
 
 Exported files lie in the same folder; exports.json says of which weights each was made, and one of other
-weights is never run.
+weights is never run. OpenVINO also runs the ONNX file where it has none of its own.
+
+Models that come with RADNet lie in `radnet/models` and are loaded by their name.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata as packages
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,7 +43,7 @@ from radnet.networks.spec import NetworkSpec
 from radnet.workspace import digest_file
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from radnet.networks.build import LabelNetwork
 
@@ -55,6 +57,9 @@ BATCH: Final = 8
 """Volumes run at a time."""
 FORMAT: Final = 1
 """Of config.json; a newer one is refused."""
+SHIPPED_FOLDER: Final = Path(__file__).parents[1] / "models"
+"""Where the models lie that come with the package."""
+DEFAULT_MODEL: Final = "small"
 _HEAD_KEY: Final = "radnet"
 _PACKAGES: Final = ("torch", "safetensors", "monai")
 _RUNTIMES: Final = {"openvino": "openvino", "onnx": "onnxruntime"}
@@ -115,17 +120,36 @@ class Model:
         return self.network.encoder
 
 
+def find_model(path: Path | str = DEFAULT_MODEL) -> Path:
+    """Return a model's folder: that of this path, or else the one of this name that comes with RADNet.
+
+    Raises:
+        NetworkError: If there is neither.
+    """
+    folder = Path(path)
+    shipped = SHIPPED_FOLDER / folder
+    if not folder.is_dir() and folder.name == str(folder) and shipped.is_dir():
+        return shipped
+    _check_files(folder)
+    return folder
+
+
 def load_model(
-    path: Path | str, device: str = "cpu", backend: str = "auto", precision: Precision = "float32"
+    path: Path | str = DEFAULT_MODEL,
+    device: str = "cpu",
+    backend: str = "auto",
+    precision: Precision = "float32",
+    threads: int | None = None,
 ) -> Model:
-    """Load a model folder.
+    """Load a model folder, by default the model that comes with RADNet.
 
     Args:
-        path: The folder.
+        path: The folder, or the name of a model that comes with RADNet.
         device: As torch names it; exported files run on `cpu` alone.
         backend: `torch`, `onnx` or `openvino`; `auto` takes the fastest that was exported and is installed.
         precision: `float32`, or `bfloat16`, which is two to three times as fast where the processor has it
             and which `onnx` lacks.
+        threads: Of an exported file; None takes one a core.
 
     Raises:
         NetworkError: If the folder, a file or the exported form is missing, damaged, of other weights or of a
@@ -137,22 +161,26 @@ def load_model(
     """
     if precision not in get_args(Precision):
         raise NetworkError(f"no precision '{precision}'; it must be {' or '.join(get_args(Precision))}")
-    folder = Path(path)
+    folder = find_model(path)
     config = read_config(folder)
     chosen = _choose(folder, device, precision) if backend == "auto" else backend
     if chosen == "torch":
         runner: Backend = TorchBackend(read_network(folder, config["network"]), device, precision)
     elif chosen in EXPORTED:
-        _check_export(folder, chosen, device, precision)
-        file = folder / EXPORTED[chosen][0]
-        runner = OnnxBackend(file) if chosen == "onnx" else OpenvinoBackend(file, precision)
+        file = _check_export(folder, chosen, device, precision)
+        openvino = chosen == "openvino"
+        runner = OpenvinoBackend(file, precision, threads) if openvino else OnnxBackend(file, threads)
     else:
         raise NetworkError(f"no backend '{backend}'; it must be auto, torch, {', '.join(EXPORTED)}")
     return Model(folder, runner, config)
 
 
 def save_model(
-    folder: Path | str, network: LabelNetwork, spec: NetworkSpec, metadata: Mapping[str, Any]
+    folder: Path | str,
+    network: LabelNetwork,
+    spec: NetworkSpec,
+    metadata: Mapping[str, Any],
+    shorten: Callable[[str, Tensor], Tensor] = lambda name, tensor: tensor,
 ) -> None:
     """Write a model folder, or replace the model in it.
 
@@ -162,6 +190,7 @@ def save_model(
         spec: What it was built from.
         metadata: JSON-serialisable; `training_data` (a mapping, e.g. its `digest` and counts) is shown on the
             card, and `measured` (a Markdown table) stands on the card alone.
+        shorten: Makes what is written of a tensor and its name; by default the tensor itself.
 
     Raises:
         OSError: If the disk is full or refuses; the model that was there is untouched.
@@ -172,7 +201,9 @@ def save_model(
     kept = {key: value for key, value in metadata.items() if key != "measured"}
     config = {"format": FORMAT, "network": spec.model_dump(), "metadata": kept, "versions": versions}
     text = json.dumps(config, indent=1, allow_nan=False)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    tensors = {
+        name: shorten(name, value.detach().cpu()).contiguous() for name, value in network.state_dict().items()
+    }
     card = render_card(folder.resolve().name, spec, kept, versions, str(metadata.get("measured") or ""))
     folder.mkdir(parents=True, exist_ok=True)
     _replace_all(
@@ -196,7 +227,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         NetworkError: If the folder or a file is missing, damaged or of a newer RADNet.
     """
-    safetensors = require("safetensors", "train", "loading a model")
+    import safetensors  # quick to load, and only models need it
+
     _check_files(folder)
     try:
         with safetensors.safe_open(folder / WEIGHTS_NAME, "numpy") as file:
@@ -263,20 +295,26 @@ def _choose(folder: Path, device: str, precision: Precision) -> str:
     return next(fresh, "torch")
 
 
-def _check_export(folder: Path, form: str, device: str, precision: Precision) -> None:
+def _check_export(folder: Path, form: str, device: str, precision: Precision) -> Path:
+    """Return the file that runs; OpenVINO reads ONNX files too."""
     if device != "cpu":
         raise NetworkError(f"backend '{form}' runs on the cpu, not on {device}; use backend 'torch'")
     if form == "onnx" and precision != "float32":
         raise NetworkError("backend 'onnx' has float32 alone; use backend 'openvino' or 'torch'")
-    if not _is_fresh(folder, form):
+    found = next((known for known in (form, "onnx") if _is_fresh(folder, known)), None)
+    if found is None:
         raise NetworkError(
             f"{folder}: has no {form} file of its weights; run `radnet export {folder} --to {form}`"
         )
+    return folder / EXPORTED[found][0]
 
 
 def _check_files(folder: Path) -> None:
     if not folder.is_dir():
-        raise NetworkError(f"{folder}: no such model folder; `radnet pretrain` makes one")
+        shipped = ", ".join(sorted(path.name for path in SHIPPED_FOLDER.glob("*/")))
+        raise NetworkError(
+            f"{folder}: no such model folder; `radnet pretrain` makes one, and RADNet brings {shipped}"
+        )
     for name in (WEIGHTS_NAME, CONFIG_NAME):
         if not (folder / name).is_file():
             raise NetworkError(

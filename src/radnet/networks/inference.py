@@ -86,13 +86,26 @@ class OnnxBackend:
 
     Args:
         path: An `.onnx` file of `radnet export`.
+        threads: That compute; None takes one a core.
+
+    Raises:
+        NetworkError: If the file is damaged.
     """
 
     name = "onnx"
 
-    def __init__(self, path: Path) -> None:
-        runtime = require("onnxruntime", "export", "running an ONNX file")
-        self._session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        import onnxruntime as runtime  # half a second, and only this needs it
+
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.log_severity_level = 3  # its warnings are about its own optimiser
+        try:
+            self._session: Any = runtime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its C library raises classes of its own, which it does not export
+            raise NetworkError(f"{path}: is damaged or incomplete; take another copy of it") from error
 
     def run(self, volumes: Grey) -> dict[str, Floats]:
         """Return the `OUTPUTS` of (n, slices, rows, columns)."""
@@ -108,13 +121,16 @@ class OpenvinoBackend:
     Args:
         path: An `.xml` or `.onnx` file of `radnet export`.
         precision: Of the arithmetic.
+        threads: That compute; None takes one a core.
     """
 
     name = "openvino"
 
-    def __init__(self, path: Path, precision: Precision = "float32") -> None:
+    def __init__(self, path: Path, precision: Precision = "float32", threads: int | None = None) -> None:
         openvino = import_openvino("running an OpenVINO file")
-        hint = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
+        hint: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
+        if threads:
+            hint["INFERENCE_NUM_THREADS"] = threads
         self._model = openvino.Core().compile_model(str(path), "CPU", hint)
 
     def run(self, volumes: Grey) -> dict[str, Floats]:

@@ -18,6 +18,7 @@ from radnet.report.agreement import MAX_PAIRS, Disagreement, Outcome, RuleRecord
 from radnet.report.distribution import PAPER_TOTALS, Block, named
 from radnet.report.examples import Card
 from radnet.report.overview import Refused, Step, Tile
+from radnet.report.predicted import PredictedView
 from radnet.report.texts import SharedText
 from radnet.report.trained import TrainedView
 
@@ -48,6 +49,7 @@ class Page:
         n_left_out: Combinations not shown.
         volumes_built: Whether there is a store of volumes.
         trained: Runs of training that have ended.
+        predicted: What a network says beside the header; None when nothing was predicted.
     """
 
     version: str
@@ -68,6 +70,7 @@ class Page:
     n_left_out: int
     volumes_built: bool
     trained: tuple[TrainedView, ...] = ()
+    predicted: PredictedView | None = None
 
 
 def render(page: Page) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -82,6 +82,7 @@ class Plan:
     Args:
         workspace: With the tables of scan, series and labels.
         config: What the volumes shall be.
+        only: The stacks wanted, whatever was decided of them; None takes those that are kept.
 
     Attributes:
         inputs: Digest of the inputs by stack.
@@ -90,9 +91,11 @@ class Plan:
         WorkspaceError: If a table is missing or damaged.
     """
 
-    def __init__(self, workspace: Workspace, config: VolumesConfig) -> None:
+    def __init__(
+        self, workspace: Workspace, config: VolumesConfig, only: Sequence[str] | None = None
+    ) -> None:
         self._target = config.shape[0]
-        stacks = _kept_stacks(workspace)
+        stacks = _kept_stacks(workspace) if only is None else _stacks(workspace, only)
         slices = _located(workspace, _needed(_slices(workspace, stacks), stacks, self._target))
         grouped = _described(_grouped(slices).join(stacks, on="stack_id")).sort("path", "stack_id")
         self._stacks = {row["stack_id"]: row for row in grouped.iter_rows(named=True)}
@@ -137,10 +140,15 @@ def _kept_stacks(workspace: Workspace) -> pl.DataFrame:
     return _read(workspace, SERIES, list(_STACK)).join(kept, on="stack_id", how="semi")
 
 
+def _stacks(workspace: Workspace, wanted: Sequence[str]) -> pl.DataFrame:
+    named = pl.DataFrame({"stack_id": wanted}, schema={"stack_id": pl.String})
+    return _read(workspace, SERIES, list(_STACK), named)
+
+
 def _slices(workspace: Workspace, stacks: pl.DataFrame) -> pl.DataFrame:
     """Return the slices of these stacks; of several at one position the first."""
-    slices = _read(workspace, SLICES, ["stack_id", "slice", "path", "frame"])
-    slices = slices.join(stacks, on="stack_id", how="semi").sort("stack_id", "slice", "path", "frame")
+    slices = _read(workspace, SLICES, ["stack_id", "slice", "path", "frame"], stacks)
+    slices = slices.sort("stack_id", "slice", "path", "frame")
     return slices.unique(["stack_id", "slice"], keep="first", maintain_order=True)
 
 
@@ -159,7 +167,7 @@ def _needed(slices: pl.DataFrame, stacks: pl.DataFrame, target: int) -> pl.DataF
 
 def _located(workspace: Workspace, slices: pl.DataFrame) -> pl.DataFrame:
     """Add where the pixels of each slice lie and how they are written."""
-    instances = _read(workspace, INSTANCES, sorted({*_SOURCE, *_IDENTITY}))
+    instances = _read(workspace, INSTANCES, sorted({*_SOURCE, *_IDENTITY}), slices.select("path").unique())
     return slices.join(instances, on=["path", "frame"], how="left", nulls_equal=True)
 
 
@@ -188,8 +196,11 @@ def _text(name: str, dtype: pl.DataType) -> pl.Expr:
     return column.cast(pl.String).fill_null("")
 
 
-def _read(workspace: Workspace, name: str, columns: list[str]) -> pl.DataFrame:
-    return read_table(workspace.root / name, VERBS[name], columns)
+def _read(
+    workspace: Workspace, name: str, columns: list[str], those: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Read a table, or only the rows whose first column in `those` is one of its values."""
+    return read_table(workspace.root / name, VERBS[name], columns, those)
 
 
 def _tuple(values: list[Any] | None) -> tuple[float, ...] | None:
