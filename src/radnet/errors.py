@@ -62,3 +62,7 @@ class MissingExtraError(RadnetError):
 
 class TrainingError(RadnetError):
     """A training that cannot begin or go on: its data, its settings, its checkpoint or its disk."""
+
+
+class StudyError(RadnetError):
+    """A study whose grid, data or folder cannot be used."""

@@ -73,6 +73,28 @@ def mean_absolute(errors: ArrayLike, weights: Reals) -> Reals:
     return share(np.abs(np.asarray(errors, float)), weights)
 
 
+def median(values: ArrayLike, weights: Reals) -> Reals:
+    """Return the weighted median of (n,) values.
+
+    Args:
+        values: (n,) numbers.
+        weights: (..., n) whole numbers: how often each value counts.
+
+    Returns:
+        (...) the median of the values so repeated; the mean of the middle two when they are an even number.
+    """
+    numbers = np.asarray(values, float)
+    if not numbers.size:
+        return np.full(weights.shape[:-1], np.nan)
+    order = np.argsort(numbers, kind="stable")
+    reached = np.cumsum(weights[..., order], axis=-1)
+    whole = reached[..., -1:]
+    lower = np.argmax(reached > (whole - 1) // 2, axis=-1)
+    upper = np.argmax(reached > whole // 2, axis=-1)
+    middle = (numbers[order][lower] + numbers[order][upper]) / 2
+    return np.where(whole[..., 0] > 0, middle, np.nan)
+
+
 def root_mean_square(errors: ArrayLike, weights: Reals) -> Reals:
     """Return the root of the mean square of (n,) errors, in their unit."""
     return np.asarray(np.sqrt(share(np.square(np.asarray(errors, float)), weights)))
