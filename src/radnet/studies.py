@@ -81,7 +81,9 @@ class StudyConfig(Table):
     """What is compared; empty takes the arms of the verb."""
     sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(_each_once)] = (1.0,)
     """Cases that train; smaller sets are parts of larger ones."""
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(_each_once)] = (
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(_each_once)
+    ] = (
         1,
         2,
         3,

@@ -95,7 +95,9 @@ def test_half_a_dice_is_no_failure_and_less_is() -> None:
 
 
 def test_masks_on_two_grids_are_refused() -> None:
-    with pytest.raises(MaskError, match="mask of 2 x 3 x 4 voxels cannot be scored against a truth of 2 x 3 x 5"):
+    with pytest.raises(
+        MaskError, match="mask of 2 x 3 x 4 voxels cannot be scored against a truth of 2 x 3 x 5"
+    ):
         score_mask(np.ones((2, 3, 4)), np.ones((2, 3, 5)), SPACING)
 
 

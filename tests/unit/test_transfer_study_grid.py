@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from radnet.errors import StudyError
-from radnet.studies import FRACTION_SIZES, FRACTIONS, FREEZING, ArmConfig, StudyConfig, size_name, with_medicalnet
+from radnet.studies import (
+    FRACTION_SIZES,
+    FRACTIONS,
+    FREEZING,
+    ArmConfig,
+    StudyConfig,
+    size_name,
+    with_medicalnet,
+)
 from radnet.transfer.study_grid import make_folds, plan_runs
 
 FIFTEEN = {f"case_{number:02d}": f"patient-{number}" for number in range(15)}
@@ -59,14 +69,17 @@ def test_the_papers_split_has_92_19_and_20_of_131() -> None:
     patients = {f"volume-{number}": f"volume-{number}" for number in range(131)}
     (fold,) = make_folds(patients, StudyConfig())
     assert (len(fold.training), len(fold.validation), len(fold.test)) == (92, 19, 20)
-    sizes = {run.size: len(run.training) for run in plan_runs(patients, StudyConfig(sizes=FRACTION_SIZES), FRACTIONS)}
+    sizes = {
+        run.size: len(run.training)
+        for run in plan_runs(patients, StudyConfig(sizes=FRACTION_SIZES), FRACTIONS)
+    }
     assert sizes == {1.0: 92, 0.8: 74, 0.6: 55, 0.4: 37, 0.2: 18}
 
 
 def test_smaller_sets_are_parts_of_larger_ones_and_the_test_stays() -> None:
     runs = plan_runs(TWICE, StudyConfig(sizes=FRACTION_SIZES, seeds=(7,)), FRACTIONS[:1])
     assert len({run.test for run in runs}) == 1
-    for larger, smaller in zip(runs, runs[1:], strict=False):
+    for larger, smaller in itertools.pairwise(runs):
         assert set(smaller.training) < set(larger.training)
 
 

@@ -94,7 +94,17 @@ def plan_runs(patients: Patients, study: StudyConfig, arms: Sequence[ArmConfig])
             for size_number, size in enumerate(study.sizes):
                 training = _taken(order, size, fold)
                 runs += [
-                    Run(arm, number, size, size_number, fold.number, seed, training, fold.validation, fold.test)
+                    Run(
+                        arm,
+                        number,
+                        size,
+                        size_number,
+                        fold.number,
+                        seed,
+                        training,
+                        fold.validation,
+                        fold.test,
+                    )
                     for number, arm in enumerate(arms)
                     if not arm.sizes or size in arm.sizes
                 ]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from radnet.metrics import DRAWS, Measure, Reals, measure, median, patient_draws, share
@@ -160,9 +159,7 @@ def _difference(part: pl.DataFrame, against: pl.DataFrame, draws: int, seed: int
     if both.is_empty():
         return None
     weights = patient_draws(both["patient"].to_numpy(), draws, seed)
-    gains = {
-        name: _mean((both[name] - both[f"{name}_other"]).to_numpy(), weights) for name in COMPARED
-    }
+    gains = {name: _mean((both[name] - both[f"{name}_other"]).to_numpy(), weights) for name in COMPARED}
     return Difference(
         both["size"][0], both["title"][0], both["title_other"][0], both["patient"].n_unique(), gains
     )
