@@ -18,7 +18,7 @@ Init = Literal["pretrained", "scratch", "medicalnet"]
 Kind = Literal["pretrained", "scratch", "baseline"]
 Part = Annotated[float, Field(gt=0, le=1, strict=True)]
 Size = Annotated[int, Field(ge=1, strict=True)] | Part
-"""Cases that train: a whole number counts them, a number with a decimal point is a share of those there are."""
+"""Cases that train: a whole number counts them, one with a decimal point is a share of those there are."""
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 OF_THE_GRID: Final = ("init", "freeze", "seed", "organ")
 """Keys of [transfer] that the grid sets itself."""
@@ -45,7 +45,7 @@ class ArmConfig(Table):
     """Encoder blocks that do not learn."""
     sizes: Annotated[tuple[Size, ...], AfterValidator(_each_once)] = ()
     """Sizes at which it runs; by default all of the study's."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     """Keys of [transfer] that are different in this arm, e.g. { lr = 0.003 }."""
 
     @model_validator(mode="after")

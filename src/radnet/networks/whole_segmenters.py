@@ -1,7 +1,7 @@
 """MONAI's own segmentation networks: the baselines beside which a transferred backbone is measured.
 
-They have no backbone to transfer, so nothing of them can be frozen. Both halve the image three times; a window
-whose sides eight does not divide is filled up at its end with air and the logits are cut back.
+They have no backbone to transfer, so nothing of them can be frozen. Both halve the image three times; a
+window whose sides eight does not divide is filled up at its end with air, and the logits are cut back.
 
 Source: MONAI 1.6; UNet is Kerfoot et al. 2018 (doi 10.1007/978-3-030-12029-0_40) with two residual units a
 level, as MONAI's tutorials build it; SegResNet is Myronenko 2018 (arXiv 1810.11654) with MONAI's defaults.

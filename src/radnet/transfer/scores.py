@@ -8,7 +8,8 @@ A surface is the voxels of a mask that touch one outside it by a face; the edge 
 Distances are between centres of such voxels, as MONAI and most challenges take them.
 
 Source: Dice 1945; Huttenlocher et al. 1993 with the 95th percentile of each direction, the larger of the two
-(Taha and Hanbury 2015, doi 10.1186/s12880-015-0068-x); surface Dice is Nikolov et al. 2018 (arXiv 1809.04430).
+(Taha and Hanbury 2015, doi 10.1186/s12880-015-0068-x); surface Dice is that of Nikolov et al. 2018 (arXiv
+1809.04430).
 """
 
 from __future__ import annotations

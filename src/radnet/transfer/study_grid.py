@@ -125,10 +125,8 @@ def make_folds(patients: Patients, study: StudyConfig) -> list[Fold]:
     else:
         sides = list(_folds(drawn, study))
     if any(not test or not training for test, _, training in sides):
-        raise StudyError(
-            f"{count} patients are too few for {study.folds or 'a split in'} {'folds' if study.folds else 'three'}; "
-            "add cases or ask for fewer folds"
-        )
+        wanted = f"{study.folds} folds" if study.folds else "a split in three"
+        raise StudyError(f"{count} patients are too few for {wanted}; add cases or ask for fewer folds")
     return [
         Fold(number, *(_cases_of(side, patients) for side in (training, validation, test)))
         for number, (test, validation, training) in enumerate(sides)

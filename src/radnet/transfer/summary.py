@@ -128,7 +128,7 @@ def differences(cases: pl.DataFrame, draws: int = DRAWS, seed: int = 0) -> list[
 
 def _parts(means: pl.DataFrame) -> dict[tuple[int, int], pl.DataFrame]:
     return {
-        (int(key[0]), int(key[1])): part  # type: ignore[call-overload]
+        (int(key[0]), int(key[1])): part
         for key, part in means.partition_by(*KEY, as_dict=True, maintain_order=True).items()
     }
 
