@@ -22,7 +22,7 @@ from radnet.errors import CaseError
 from radnet.transfer.grid import Grid, Mask, resample_image, resample_mask, volume_ml
 from radnet.volumes.intensity import Window, choose_window, grey_levels
 
-Layout = Literal["lits", "decathlon", "nnunet", "pairs", "dicom_seg", "dicom_series", "dicom_png"]
+Layout = Literal["listed", "lits", "decathlon", "nnunet", "pairs", "dicom_seg", "dicom_series", "dicom_png"]
 
 FORMAT: Final = 1
 """Grows when the same files would give other voxels."""
@@ -85,6 +85,10 @@ class Preparation:
         return VolumesConfig(
             intensity=self.intensity, ct_window=self.ct_window, mr_percentiles=self.mr_percentiles
         )
+
+
+PAPER: Final = Preparation()
+"""As in the paper, but for its intensity."""
 
 
 @dataclass(frozen=True)
