@@ -1,1 +1,1 @@
-"""From a pretrained backbone to organ masks: cases, segmenter, and studies of what the transfer gives."""
+"""From a pretrained network to masks of an organ: cases, splits, region proposal, segmenter, studies."""
