@@ -74,7 +74,10 @@ def window_figure(
     bars = width + GAP
     masks = bars + max(len(windows), FEWEST_BARS) * (BAR + BAR_GAP) + GAP
     chosen = sum(window.chosen for window in windows)
-    alt = f"{len(windows)} windows of {length} slices along a scan of {n_slices}; {chosen} are chosen for {organ}."
+    alt = (
+        f"{len(windows)} windows of {length} slices along a scan of {n_slices}; "
+        f"{chosen} are chosen for {organ}."
+    )
     drawing = Drawing(masks + PANEL, TOP + max(height, PANEL) + BOTTOM, alt)
     up = case.affine[2, 0] > 0
     drawing.picture(0, TOP, width, height, _along(case, height, width, up))

@@ -1,7 +1,8 @@
 """MONAI's own segmentation networks: the baselines beside which a transferred backbone is measured.
 
-They have no backbone to transfer, so nothing of them can be frozen. Both halve the image three times; a
-window whose sides eight does not divide is filled up at its end with air, and the logits are cut back.
+They stand in the place of a decoder and look at the image alone: there is no backbone to transfer. Both halve
+the image three times; a window whose sides eight does not divide is filled up at its end with air, and the
+logits are cut back.
 
 Source: MONAI 1.6; UNet is Kerfoot et al. 2018 (doi 10.1007/978-3-030-12029-0_40) with two residual units a
 level, as MONAI's tutorials build it; SegResNet is Myronenko 2018 (arXiv 1810.11654) with MONAI's defaults.
@@ -9,7 +10,7 @@ level, as MONAI's tutorials build it; SegResNet is Myronenko 2018 (arXiv 1810.11
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from torch import Tensor, nn
@@ -24,6 +25,14 @@ RESIDUAL_UNITS: Final = 2
 SEGRESNET_FILTERS: Final = 8
 MULTIPLE: Final = 8
 """Voxels of a window that become one at the deepest level."""
+
+
+class NoEncoder(nn.Module):
+    """Stands where a network has an encoder; gives no maps."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return nothing."""
+        return []
 
 
 class WholeSegmenter(nn.Module):
@@ -43,18 +52,19 @@ class WholeSegmenter(nn.Module):
         nets = require("monai.networks.nets", "train", f"network '{name}'")
         self.net: nn.Module = WHOLE[name](nets)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, image: Tensor, maps: Sequence[Tensor] = ()) -> Tensor:
         """Segment windows.
 
         Args:
-            x: (n, 1, slices, rows, columns), from 0 to 1.
+            image: (n, 1, slices, rows, columns), from 0 to 1.
+            maps: Of an encoder; not looked at.
 
         Returns:
             (n, 1, slices, rows, columns) logits.
         """
-        slices, rows, columns = x.shape[2:]
+        slices, rows, columns = image.shape[2:]
         missing = [-side % MULTIPLE for side in (columns, rows, slices)]
-        filled = functional.pad(x, [part for side in missing for part in (0, side)])
+        filled = functional.pad(image, [part for side in missing for part in (0, side)])
         logits: Tensor = self.net(filled)
         return logits[:, :, :slices, :rows, :columns]
 
