@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from radnet.learning import Count, Positive, Share, Table
+from radnet.learning import Count, Positive, Table
 
 Network = Literal["model", "unet", "segresnet"]
 Init = Literal["pretrained", "scratch", "medicalnet"]
@@ -90,13 +90,11 @@ class StudyConfig(Table):
     )
     """Each draws first weights, order, augmentation and which cases are in the smaller sets."""
     folds: Annotated[int, Field(ge=0)] = 0
-    """0 keeps one test set; n tests each patient once, in n parts."""
+    """0 splits 70:15:15 once (section 3.2); n tests each patient once, in n parts."""
     folds_run: Count | None = None
     """The first so many folds alone."""
-    validation_share: Share = 0.15
-    """Of the patients, in one split; with folds, of those who do not test."""
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Of the patients, in one split (section 3.2: 70:15:15)."""
+    validation: Annotated[int, Field(ge=0)] = 1
+    """With folds: patients of each fold's others who validate; with 0 the last weights are kept."""
     split_seed: Annotated[int, Field(ge=0)] = 1
     """Draws who tests and who validates."""
     tolerance_mm: Positive = 5.0
