@@ -25,7 +25,7 @@ OF_THE_GRID: Final = ("init", "freeze", "seed", "organ")
 
 
 def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(map(str, values))) < len(values):
+    if len(set(map(repr, values))) < len(values):
         raise ValueError("a value stands twice")
     return values
 
@@ -45,6 +45,8 @@ class ArmConfig(Table):
     """Encoder blocks that do not learn."""
     sizes: Annotated[tuple[Size, ...], AfterValidator(_each_once)] = ()
     """Sizes at which it runs; by default all of the study's."""
+    seeds: Annotated[tuple[int, ...], AfterValidator(_each_once)] = ()
+    """Seeds with which it runs; by default all of the study's."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Keys of [transfer] that are different in this arm, e.g. { lr = 0.003 }."""
 

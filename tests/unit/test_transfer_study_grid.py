@@ -35,16 +35,16 @@ def planned(cases: list[CaseFiles], study: StudyConfig, arms: Sequence[ArmConfig
     return plan_runs(make_splits(cases, study, folder), study, arms)
 
 
-def test_the_real_comparison_is_60_runs(tmp_path: Path) -> None:
+def test_the_real_comparison_is_57_runs(tmp_path: Path) -> None:
     arms = (
         ArmConfig(name="frozen", freeze="all"),
         ArmConfig(name="fine-tuned"),
         ArmConfig(name="scratch", init="scratch"),
-        ArmConfig(name="unet", network="unet", init="scratch", sizes=(12,)),
+        ArmConfig(name="unet", network="unet", init="scratch", sizes=(12,), seeds=(1,)),
     )
     study = StudyConfig(sizes=(2, 4, 12), seeds=(1, 2), folds=5, folds_run=3, validation=0)
     runs = planned(files(15), study, arms, tmp_path)
-    assert len(runs) == len({run.name for run in runs}) == 3 * 3 * 3 * 2 + 3 * 2
+    assert len(runs) == len({run.name for run in runs}) == 3 * 3 * 3 * 2 + 3
     assert {len(run.test) for run in runs} == {3}
     assert {(run.size, len(run.training)) for run in runs} == {(2, 2), (4, 4), (12, 12)}
     assert {run.size for run in runs if run.arm.name == "unet"} == {12}
@@ -102,9 +102,18 @@ def test_more_cases_than_there_are_is_refused(tmp_path: Path) -> None:
         planned(files(15), study, FRACTIONS, tmp_path)
 
 
-def test_a_size_that_the_grid_lacks_is_refused() -> None:
-    with pytest.raises(StudyError, match="arm 'a': size 5 is none of"):
-        plan_runs((), StudyConfig(sizes=(2,)), (ArmConfig(name="a", sizes=(5,)),))
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
+        ({"sizes": (5,)}, "arm 'a': size 5 is none of"),
+        ({"sizes": (1,)}, "arm 'a': size 1 is none of"),  # one case is not all of them
+        ({"seeds": (4,)}, "arm 'a': seed 4 is none of"),
+    ],
+    ids=["size", "count-or-share", "seed"],
+)
+def test_a_size_or_seed_that_the_grid_lacks_is_refused(fields: dict[str, object], match: str) -> None:
+    with pytest.raises(StudyError, match=match):
+        plan_runs((), StudyConfig(sizes=(2, 1.0)), (ArmConfig(name="a", **fields),))
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,8 @@ def plan_runs(splits: Iterable[Split], study: StudyConfig, arms: Sequence[ArmCon
         CaseError: If a fold has fewer patients than a size asks for.
     """
     for arm in arms:
-        missing = [size_name(size) for size in arm.sizes if size not in study.sizes]
-        if missing:
-            raise StudyError(f"arm '{arm.name}': size {missing[0]} is none of [study] sizes; add it there")
+        _refuse_other(arm.name, "size", map(size_name, arm.sizes), map(size_name, study.sizes))
+        _refuse_other(arm.name, "seed", map(str, arm.seeds), map(str, study.seeds))
     return [
         Run(
             arm,
@@ -109,5 +108,12 @@ def plan_runs(splits: Iterable[Split], study: StudyConfig, arms: Sequence[ArmCon
         for seed in study.seeds
         for size_number, size in enumerate(study.sizes)
         for arm_number, arm in enumerate(arms)
-        if not arm.sizes or size in arm.sizes
+        if (not arm.sizes or size_name(size) in map(size_name, arm.sizes)) and (not arm.seeds or seed in arm.seeds)
     ]
+
+
+def _refuse_other(arm: str, what: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    known = set(known)
+    for value in asked:
+        if value not in known:
+            raise StudyError(f"arm '{arm}': {what} {value} is none of [study] {what}s; add it there")
