@@ -1,4 +1,4 @@
-"""Settings of what is learnt: optimiser, budget, augmentation; the tables [pretrain] and [transfer] hold them.
+"""Settings of learning: optimiser, budget, augmentation; the tables [pretrain] and [transfer] hold them.
 
 `radnet.config` reads them from radnet.toml and has them under their own names too.
 """

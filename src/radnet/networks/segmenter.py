@@ -115,9 +115,7 @@ def load_segmenter(
     return Segmenter(folder, runner, config)
 
 
-def save_segmenter(
-    folder: Path | str, network: SegmentationNetwork, metadata: Mapping[str, Any]
-) -> None:
+def save_segmenter(folder: Path | str, network: SegmentationNetwork, metadata: Mapping[str, Any]) -> None:
     """Write the folder of a segmenter, or replace the one in it.
 
     Args:

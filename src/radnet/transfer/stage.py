@@ -50,6 +50,10 @@ FREE: Final = {"accelerator", "checkpoint_minutes", "readers", "devices", "nodes
 """Keys that may change when a run goes on."""
 
 
+DEFAULTS: Final = TransferConfig()
+GREY: Final = VolumesConfig()
+
+
 @dataclass(frozen=True, slots=True)
 class TransferSummary:
     """What a training did.
@@ -120,9 +124,9 @@ def train_segmenter(
     validation: Sequence[Example],
     backbone: Backbone,
     out: Path | str,
-    config: TransferConfig = TransferConfig(),
+    config: TransferConfig = DEFAULTS,
     proposals: Proposals | None = None,
-    grey: VolumesConfig = VolumesConfig(),
+    grey: VolumesConfig = GREY,
     progress: Progress = silent,
 ) -> TransferSummary:
     """Train a segmenter; go on where a training in that folder was stopped.
