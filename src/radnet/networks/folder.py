@@ -14,13 +14,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata as packages
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from radnet import __version__
 from radnet.errors import NetworkError
@@ -55,6 +55,11 @@ BATCH: Final = 8
 """Volumes run at a time."""
 FORMAT: Final = 1
 """Of config.json; a newer one is refused."""
+KINDS: Final = {
+    "network": ("labelling network", "radnet.load_model"),
+    "segmenter": ("segmenter", "radnet.load_segmenter"),
+}
+"""Kinds of model folders by the key of their spec: what they hold and what loads it."""
 _HEAD_KEY: Final = "radnet"
 _PACKAGES: Final = ("torch", "safetensors", "monai")
 _RUNTIMES: Final = {"openvino": "openvino", "onnx": "onnxruntime"}
@@ -104,7 +109,8 @@ class Model:
     def network(self) -> LabelNetwork:
         """The torch network, on the processor and in evaluation unless torch runs this model elsewhere."""
         if isinstance(self.backend, TorchBackend):
-            return self.backend.network
+            network: LabelNetwork = self.backend.network
+            return network
         if self._network is None:
             self._network = read_network(self.folder, self.spec).eval()
         return self._network
@@ -135,20 +141,34 @@ def load_model(
     Example:
         >>> radnet.load_model("work/5-pretrain/first").classify(volumes)["words"]["sequence"]
     """
-    if precision not in get_args(Precision):
-        raise NetworkError(f"no precision '{precision}'; it must be {' or '.join(get_args(Precision))}")
     folder = Path(path)
     config = read_config(folder)
+    runner = open_backend(folder, lambda: read_network(folder, config["network"]), device, backend, precision)
+    return Model(folder, runner, config)
+
+
+def open_backend(
+    folder: Path, network: Callable[[], nn.Module], device: str, backend: str, precision: Precision
+) -> Backend:
+    """Start what runs the network of a folder.
+
+    Args:
+        folder: A model folder.
+        network: Reads the torch network, if torch shall run it.
+        device: As of `load_model`, and so are the others and the errors.
+        backend: What runs it.
+        precision: Of the arithmetic.
+    """
+    if precision not in get_args(Precision):
+        raise NetworkError(f"no precision '{precision}'; it must be {' or '.join(get_args(Precision))}")
     chosen = _choose(folder, device, precision) if backend == "auto" else backend
     if chosen == "torch":
-        runner: Backend = TorchBackend(read_network(folder, config["network"]), device, precision)
-    elif chosen in EXPORTED:
-        _check_export(folder, chosen, device, precision)
-        file = folder / EXPORTED[chosen][0]
-        runner = OnnxBackend(file) if chosen == "onnx" else OpenvinoBackend(file, precision)
-    else:
+        return TorchBackend(network(), device, precision)
+    if chosen not in EXPORTED:
         raise NetworkError(f"no backend '{backend}'; it must be auto, torch, {', '.join(EXPORTED)}")
-    return Model(folder, runner, config)
+    _check_export(folder, chosen, device, precision)
+    file = folder / EXPORTED[chosen][0]
+    return OnnxBackend(file) if chosen == "onnx" else OpenvinoBackend(file, precision)
 
 
 def save_model(
@@ -166,14 +186,23 @@ def save_model(
     Raises:
         OSError: If the disk is full or refuses; the model that was there is untouched.
     """
-    safetensors = require("safetensors.torch", "train", "saving a model")
-    folder = Path(folder)
-    versions = _versions()
+    versions = package_versions()
     kept = {key: value for key, value in metadata.items() if key != "measured"}
-    config = {"format": FORMAT, "network": spec.model_dump(), "metadata": kept, "versions": versions}
-    text = json.dumps(config, indent=1, allow_nan=False)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    config = {"network": spec.model_dump(), "metadata": kept, "versions": versions}
+    folder = Path(folder)
     card = render_card(folder.resolve().name, spec, kept, versions, str(metadata.get("measured") or ""))
+    write_folder(folder, network, config, card)
+
+
+def write_folder(folder: Path, network: nn.Module, config: Mapping[str, Any], card: str) -> None:
+    """Write weights, configuration and card as one; what was exported of other weights goes.
+
+    Raises:
+        OSError: If the disk is full or refuses; the model that was there is untouched.
+    """
+    safetensors = require("safetensors.torch", "train", "saving a model")
+    text = json.dumps({"format": FORMAT, **config}, indent=1, allow_nan=False)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
     _replace_all(
         folder,
@@ -194,8 +223,48 @@ def read_config(folder: Path) -> dict[str, Any]:
         `network` (a `NetworkSpec`), `metadata` and `versions`.
 
     Raises:
-        NetworkError: If the folder or a file is missing, damaged or of a newer RADNet.
+        NetworkError: If the folder or a file is missing, damaged, of a newer RADNet, or no labelling network.
     """
+    return read_folder(folder, "network", NetworkSpec)
+
+
+def read_folder(folder: Path, kind: str, spec: type[BaseModel]) -> dict[str, Any]:
+    """Read the configuration of a folder that holds a network of one kind.
+
+    Args:
+        folder: A model folder.
+        kind: One of `KINDS`, which is also the key under which its spec stands.
+        spec: What the spec is.
+
+    Returns:
+        The spec under its kind, `metadata` and `versions`.
+
+    Raises:
+        NetworkError: As `read_config` does.
+    """
+    text = _head(folder)
+    try:
+        config = json.loads(text)
+        if config["format"] > FORMAT:
+            raise NetworkError(
+                f"{folder}: was written by a newer radnet (format {config['format']}, this one reads "
+                f"{FORMAT}); upgrade radnet"
+            )
+        for other in KINDS.keys() - {kind}:
+            if other in config and kind not in config:
+                raise NetworkError(f"{folder}: holds a {KINDS[other][0]}; load it with {KINDS[other][1]}")
+        config[kind] = spec.model_validate(config[kind])
+        return {key: config[key] for key in (kind, "metadata", "versions")}
+    except (ValueError, KeyError, TypeError) as error:
+        place = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ()
+        at = f" at '{'.'.join(map(str, place))}'" if place else ""
+        raise NetworkError(
+            f"{folder / CONFIG_NAME}: is not the configuration of a radnet model{at}"
+        ) from error
+
+
+def _head(folder: Path) -> str:
+    """Return the configuration's text, from the weights' head or, for weights from elsewhere, its file."""
     safetensors = require("safetensors", "train", "loading a model")
     _check_files(folder)
     try:
@@ -203,24 +272,8 @@ def read_config(folder: Path) -> dict[str, Any]:
             head = file.metadata() or {}
     except (OSError, safetensors.SafetensorError) as error:
         raise NetworkError(f"{folder / WEIGHTS_NAME}: is damaged; take another copy of it") from error
-    # weights from elsewhere have no head of ours; theirs is config.json
-    text = head[_HEAD_KEY] if _HEAD_KEY in head else (folder / CONFIG_NAME).read_text("utf-8")
-    try:
-        config = json.loads(text)
-        number = config["format"]
-        if number > FORMAT:
-            raise NetworkError(
-                f"{folder}: was written by a newer radnet (format {number}, this one reads {FORMAT}); "
-                "upgrade radnet"
-            )
-        config["network"] = NetworkSpec.model_validate(config["network"])
-        return {key: config[key] for key in ("network", "metadata", "versions")}
-    except (ValueError, KeyError, TypeError) as error:
-        place = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ()
-        at = f" at '{'.'.join(map(str, place))}'" if place else ""
-        raise NetworkError(
-            f"{folder / CONFIG_NAME}: is not the configuration of a radnet model{at}"
-        ) from error
+    # weights from elsewhere have no head of ours
+    return head[_HEAD_KEY] if _HEAD_KEY in head else (folder / CONFIG_NAME).read_text("utf-8")
 
 
 def read_network(folder: Path, spec: NetworkSpec) -> LabelNetwork:
@@ -285,7 +338,8 @@ def _check_files(folder: Path) -> None:
             )
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Return the versions of what makes a model, by package."""
     versions = {"radnet": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
