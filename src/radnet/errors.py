@@ -66,3 +66,7 @@ class TrainingError(RadnetError):
 
 class CaseError(RadnetError):
     """A scan with a mask, a split of such cases or a scan to be outlined that cannot be used."""
+
+
+class StudyError(RadnetError):
+    """A study whose grid, data or folder cannot be used."""

@@ -134,8 +134,9 @@ class TransferConfig(LearningConfig):
     """Slices, rows and columns that the network sees; planes are resized to it."""
     slice_mm: Positive = 5.0
     """Distance of slices that scans are resampled to (section 2.3)."""
-    decoder: Literal["light", "paper"] = "light"
-    """`paper` is as wide as V-Net and costs several times the encoder."""
+    decoder: Literal["light", "paper", "unet", "segresnet"] = "light"
+    """`paper` is as wide as V-Net and costs several times the encoder; `unet` and `segresnet` are MONAI's
+    whole networks, which take no encoder: baselines."""
     decoder_norm: Literal["batch", "group"] = "group"
     """Normalisation of the decoder; `batch` suffers from few windows at a time."""
     encoder_norm: Literal["own", "batch", "group"] = "own"
@@ -154,7 +155,10 @@ class TransferConfig(LearningConfig):
     max_minutes: Positive | None = None
     """Minutes of steps after which it ends, if that is sooner; the learning rate follows what is nearer."""
     validate_every: Count = 100
-    """Steps between two validations; the weights with the best Dice are kept."""
+    """Steps between two validations."""
+    keep: Literal["best", "last"] = "best"
+    """Weights that are kept: those with the best Dice in validation, or the last; with `last` no scan needs
+    to be held back, and a training scan is looked at instead."""
     batch_size: Count = 2
     """Windows at a time."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

@@ -14,6 +14,7 @@ from radnet.networks.build import Backbone, LabelNetwork, build_encoder
 from radnet.networks.decoder import DECODERS
 from radnet.networks.freezing import Freeze, Statistics, batch_norms, frozen_modules
 from radnet.networks.segmenter_spec import SegmenterSpec
+from radnet.networks.whole_segmenters import WHOLE, NoEncoder, WholeSegmenter
 
 PROBABILITY: Final = "probability"
 """The one output of a deployed segmenter: (n, slices, rows, columns) from 0 to 1."""
@@ -33,9 +34,8 @@ class SegmentationNetwork(nn.Module):
     def __init__(self, spec: SegmenterSpec, encoder: nn.Module) -> None:
         super().__init__()
         self.spec = spec
-        self.encoder = encoder
-        backbone = cast(Backbone, encoder)
-        self.decoder = DECODERS[spec.decoder](backbone.channels, backbone.strides, spec.decoder_norm)
+        self.encoder, self.decoder = _parts(spec, encoder)
+        encoder = self.encoder
         self._evaluating: list[nn.Module] = []
         self._learning: list[nn.Parameter] = list(encoder.parameters())
 
@@ -90,6 +90,14 @@ class SegmentationNetwork(nn.Module):
         for module in self._evaluating:
             module.eval()
         return self
+
+
+def _parts(spec: SegmenterSpec, encoder: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """Return encoder and decoder; a whole network is the decoder of none."""
+    if spec.decoder in WHOLE:
+        return NoEncoder(), WholeSegmenter(spec.decoder)
+    backbone = cast(Backbone, encoder)
+    return encoder, DECODERS[spec.decoder](backbone.channels, backbone.strides, spec.decoder_norm)
 
 
 def build_segmentation(spec: SegmenterSpec) -> SegmentationNetwork:

@@ -32,7 +32,7 @@ mask = segmenter.outline(image)  # uint8, (slices, rows, columns), slices {slice
 
 | | |
 |---|---|
-| Encoder | {network}, width {width}, {norm} normalisation |
+| Encoder | {encoder} |
 | Decoder | {decoder}, {decoder_norm} normalisation |
 | Window | {window} slices, rows, columns; slices {slice_mm:g} mm apart |
 | Grey levels | {intensity} |
@@ -64,9 +64,7 @@ def render_segmenter_card(
         name=name,
         organ=spec.organ,
         slice_mm=spec.slice_mm,
-        network=spec.backbone.network,
-        width=spec.backbone.width,
-        norm=spec.backbone.norm,
+        encoder=_encoder(spec),
         decoder=spec.decoder,
         decoder_norm=spec.decoder_norm,
         window=" x ".join(map(str, spec.window)),
@@ -76,3 +74,10 @@ def render_segmenter_card(
         training_data="\n".join(f"- {key}: {value}" for key, value in data.items()) or "Not recorded.",
         measured=measured.strip() or "Not measured yet.",
     )
+
+
+def _encoder(spec: SegmenterSpec) -> str:
+    if spec.decoder in ("unet", "segresnet"):
+        return f"none: MONAI's {spec.decoder} is the whole network"
+    own = spec.backbone
+    return f"{own.network}, width {own.width}, {own.norm} normalisation"

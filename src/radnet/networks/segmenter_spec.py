@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from radnet.errors import NetworkError
 from radnet.networks.spec import Frozen, NetworkSpec, Positive, Triple, faults
 
-DecoderKind = Literal["light", "paper"]
+DecoderKind = Literal["light", "paper", "unet", "segresnet"]
 SecondPass = Literal["off", "on"]
 LEAST_WINDOW: Final = 8
 """Fewest slices, rows and columns of a window: five scales halve it four times."""

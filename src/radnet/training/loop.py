@@ -126,6 +126,7 @@ class Loop(Generic[B]):
         settings: What must be equal for a training to go on from a state.
         keep_best: Keeps a task whose validation is the best so far.
         budget: What else ends the training.
+        keep_last: Whether each validation's task is kept, better or not.
 
     Raises:
         TrainingError: If there is a state of other settings, or a damaged one.
@@ -142,6 +143,7 @@ class Loop(Generic[B]):
         settings: Mapping[str, Any],
         keep_best: Callable[[Task[B]], None],
         budget: Budget = Budget(),
+        keep_last: bool = False,
     ) -> None:
         self._fabric, self._config, self._folder = fabric, config, folder
         self._training, self._validation = training, validation
@@ -151,6 +153,7 @@ class Loop(Generic[B]):
         self._optimizer = make_optimizer(self._task, config, self._task.rate_share)
         self._module, self._stepper = fabric.setup(self._task, self._optimizer)
         self._steps = steps_in_epoch(training.n_rows, config.batch_size, config.accumulate, fabric.world_size)
+        self._keep_last = keep_last
         self._budget, most = budget, config.epochs * self._steps
         self._total = most if budget.steps is None else min(budget.steps, most)
         self.counters = Counters()
@@ -315,7 +318,7 @@ class Loop(Generic[B]):
         self.counters.history.append(row)
         self._running = torch.zeros(0)
         merit = self._task.merit(validation)
-        if merit < self.counters.best:
+        if self._keep_last or merit < self.counters.best:
             self.counters.best, self.counters.best_epoch = merit, epoch
             if self._fabric.is_global_zero:
                 self._keep_best(self.average)

@@ -133,7 +133,8 @@ def train_segmenter(
 
     Args:
         training: Scans that train, slices `config.slice_mm` apart.
-        validation: Other patients' scans, by whose Dice the weights are chosen.
+        validation: Other patients' scans, by whose Dice the weights are chosen; may be none when the last are
+            kept.
         backbone: What the encoder is, and its weights.
         out: Folder of the segmenter.
         config: How.
@@ -193,6 +194,7 @@ def _prepare(
         }
     )
     network = SegmentationNetwork(spec, encoder)
+    n_validation, validation = len(validation), validation or training[:1]
     starts = [training_starts(case, config.window, proposals) for case in training]
     checked = [validation_starts(case, config.window, proposals) for case in validation]
     varied = config.augmentation.enabled
@@ -205,13 +207,13 @@ def _prepare(
         network,
         WindowReader(training, starts, spec.window, spare, finer=varied),
         WindowReader(validation, checked, spec.window, own_slots=True),
-        {"training": len(training), "validation": len(validation)},
+        {"training": len(training), "validation": n_validation},
         {"training": digest_cases(training, starts), "validation": digest_cases(validation, checked)},
     )
 
 
 def _loop(run: _Run, fabric: Fabric, settings: Mapping[str, Any]) -> Loop[Windows]:
-    task = SegmentTask(run.network, run.config, run.cases["validation"])
+    task = SegmentTask(run.network, run.config, max(run.cases["validation"], 1))
     config = run.loop_config()
     if fabric.device.type == "cuda" or resolve_precision(config) == "bf16-mixed":
         task.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
@@ -230,6 +232,7 @@ def _loop(run: _Run, fabric: Fabric, settings: Mapping[str, Any]) -> Loop[Window
         settings,
         keep_best,
         Budget(run.config.max_steps, None if minutes is None else 60 * minutes),
+        keep_last=run.config.keep == "last",
     )
 
 
