@@ -6,11 +6,12 @@ where the file names none. What all arms share stands in [transfer]; an arm name
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from radnet.errors import StudyError
 from radnet.learning import Count, Positive, Table
 
 Network = Literal["model", "unet", "segresnet"]
@@ -154,3 +155,16 @@ def with_medicalnet(arms: Iterable[ArmConfig]) -> tuple[ArmConfig, ...]:
     """Add the arm of MedicalNet's weights, unless one takes them already."""
     arms = tuple(arms)
     return arms if any(arm.init == "medicalnet" for arm in arms) else (*arms, MEDICALNET)
+
+
+def chosen_arms(arms: Sequence[ArmConfig], names: Sequence[str]) -> tuple[ArmConfig, ...]:
+    """Return the arms of some names, in the order of the grid; all when none are named.
+
+    Raises:
+        StudyError: If a name is none of theirs.
+    """
+    known = [arm.name for arm in arms]
+    for name in names:
+        if name not in known:
+            raise StudyError(f"arm '{name}' is none of the study's; it has {', '.join(known)}")
+    return tuple(arm for arm in arms if not names or arm.name in names)

@@ -15,7 +15,7 @@ from radnet.labels.score import Score
 from radnet.labels.splits import SPLITS
 from radnet.report.archive_tables import SURE, CollectionRow, Decided, LabelRow
 from radnet.report.overview import spaced
-from radnet.report.page import percent, thousands
+from radnet.report.environment import percent, thousands
 
 TEMPLATE: Final = "card.md.j2"
 WHOLE: Final = ("archive",)

@@ -1,8 +1,8 @@
 """The runs of a study: every arm at every size, fold and seed, and which cases each trains and is tested on.
 
 Arms share their cases: at one size, fold and seed all train on the same, so that a difference is the arm's.
-A seed draws the order of the training patients, and a smaller set is the beginning of a larger one. Validation
-and test cases are the same for all runs of a fold; nobody is on two sides.
+A seed draws the order of the training patients, and a smaller set is the beginning of a larger one.
+Validation and test cases are the same for all runs of a fold; nobody is on two sides.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ def plan_runs(splits: Iterable[Split], study: StudyConfig, arms: Sequence[ArmCon
         for seed in study.seeds
         for size_number, size in enumerate(study.sizes)
         for arm_number, arm in enumerate(arms)
-        if (not arm.sizes or size_name(size) in map(size_name, arm.sizes)) and (not arm.seeds or seed in arm.seeds)
+        if (not arm.sizes or size_name(size) in map(size_name, arm.sizes))
+        and (not arm.seeds or seed in arm.seeds)
     ]
 
 

@@ -1,7 +1,7 @@
 """One run of a study: train a segmenter, outline the test scans, score them on their own voxels.
 
-A run is a folder. Its scores are written last and carry a digest of all that made them, so that a finished run
-is never repeated, one that was killed goes on from its checkpoint, and one of other settings is refused.
+A run is a folder. Its scores are written last and carry a digest of all that made them, so that a finished
+run is never repeated, one that was killed goes on from its checkpoint, and one of other settings is refused.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def do_runs(jobs: Sequence[Job]) -> list[Ended]:
 
 
 def _do_run(job: Job) -> str:
-    from radnet.transfer.stage import train_segmenter
+    from radnet.transfer.train import train_segmenter
 
     if refuse_other_run(job):
         return "known"
@@ -220,7 +220,12 @@ def _score(
         mask = outline_case(segmenter, case, proposals)
         scores = score_mask(mask, case.original_mask, case.original_spacing_mm, job.tolerance_mm)
         rows.append(
-            {**described(job.run), "case": case.case_id, "patient": job.patients[case.case_id], **asdict(scores)}
+            {
+                **described(job.run),
+                "case": case.case_id,
+                "patient": job.patients[case.case_id],
+                **asdict(scores),
+            }
         )
         masks[case.case_id] = np.frombuffer(pack_mask(mask), np.uint8)
     return rows, masks, (time.monotonic() - began) / max(len(cases), 1)
