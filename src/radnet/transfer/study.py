@@ -218,7 +218,7 @@ def arm_settings(arm: ArmConfig, seed: int, study: StudyConfig, shared: Transfer
 
 
 def _first_fault(error: ValueError) -> str:
-    faults = getattr(error, "errors", list)()
+    faults = error.errors() if isinstance(error, ValidationError) else []
     return "; ".join(f"settings.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults) or str(
         error
     )
