@@ -130,7 +130,7 @@ def outline_series(
         segmenter: A loaded one, or its folder.
         labeller: Labelling network that proposes windows; None looks at whole scans.
         rule: How windows are proposed.
-        second_pass: Whether the box around the first mask is looked at again; None leaves it to the segmenter.
+        second_pass: Whether the box around the first mask is looked at again; None: as the segmenter says.
         stack_ids: Stacks wanted; None takes all.
         nifti: Paths of NIfTI files by their name in the table, `archive.zip!member` in an archive.
         out: Where table, masks and pictures go; by default 7-predict/outlines in the workspace.
