@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from radnet.cli_networks import export, networks
-from radnet.cli_pretrain import INTERRUPTED, evaluate, pretrain
+from radnet.cli_pretrain import evaluate, pretrain
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
 from radnet.cli_synthetic import contact_sheet, synthesize
+from radnet.cli_transfer import transfer
 from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
 from radnet.errors import RadnetError
-from radnet.options import Config, Json, Policy, Rules, Work, resolve_config
+from radnet.options import INTERRUPTED, Config, Json, Policy, Rules, Work, resolve_config
 
 if TYPE_CHECKING:
     from radnet.config import RadnetConfig
@@ -277,6 +278,7 @@ app.command()(export)
 app.command()(release)
 app.command()(pretrain)
 app.command()(evaluate)
+app.command()(transfer)
 
 
 def main() -> None:

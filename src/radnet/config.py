@@ -147,7 +147,7 @@ class PretrainConfig(TrainingConfig):
     """Slices, rows and columns that the network sees; volumes are resized to it on the device."""
     heads: Annotated[tuple[Head, ...], Field(min_length=1), AfterValidator(_each_once)] = get_args(Head)
     """Heads that are trained."""
-    head_weights: dict[Head, Positive] = {}
+    head_weights: dict[Head, Positive] = Field(default_factory=dict)
     """Weight of each head's loss; 1 where none is given."""
     learn_head_weights: bool = False
     """Whether the weights are learned from the losses' uncertainty (Kendall 2018) instead."""

@@ -1,4 +1,4 @@
-"""Settings of what is learnt: optimiser, budget, augmentation; the tables [pretrain] and [transfer] hold them.
+"""Settings of learning: optimiser, budget, augmentation; the tables [pretrain] and [transfer] hold them.
 
 `radnet.config` reads them from radnet.toml and has them under their own names too.
 """
@@ -134,6 +134,18 @@ class TransferConfig(LearningConfig):
     """Slices, rows and columns that the network sees; planes are resized to it."""
     slice_mm: Positive = 5.0
     """Distance of slices that scans are resampled to (section 2.3)."""
+    matrix: Count | None = None
+    """Rows and columns that scans are kept with, from which windows are made; by default 1.5 times the
+    window's, so that what is enlarged is sharp."""
+    propose: bool = True
+    """Whether windows are chosen by the model's coverage head; without, and for an organ that no region
+    holds, all slices are looked at."""
+    proposal_slices: Count = 48
+    """Slices of a proposed window (section 2.3)."""
+    proposal_stride: Count = 8
+    """Slices from one to the next (section 2.3)."""
+    proposal_threshold: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Score from which it is chosen; the best one when none reaches it (section 2.3)."""
     decoder: Literal["light", "paper", "unet", "segresnet"] = "light"
     """`paper` is as wide as V-Net and costs several times the encoder; `unet` and `segresnet` are MONAI's
     whole networks, which take no encoder: baselines."""

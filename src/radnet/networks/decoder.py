@@ -5,8 +5,8 @@ Sizes follow the maps themselves, whatever the window: a map of 5 that came from
 
 - `paper` is wide: transposed convolutions, V-Net's channels beside all of the encoder's, and a last block at
   full resolution.
-- `light` never works with more than 64 channels, adds instead of joining, enlarges linearly, and gives the full
-  resolution one thin convolution that sees the image itself, so that edges are as sharp as the image.
+- `light` never works with more than 64 channels, adds instead of joining, enlarges linearly, and gives the
+  full resolution one thin convolution that sees the image itself, so that edges are as sharp as the image.
 
 Source: Milletari et al. 2016 (V-Net, arXiv 1606.04797); adding maps as in Lin et al. 2017 (FPN, arXiv
 1612.03144).
@@ -15,6 +15,7 @@ Source: Milletari et al. 2016 (V-Net, arXiv 1606.04797); adding maps as in Lin e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -80,7 +81,7 @@ class PaperDecoder(nn.Module):
 
     def __init__(self, channels: Sequence[int], strides: Sequence[Triple], norm: Norm) -> None:
         super().__init__()
-        ratios = [_ratio(coarse, fine) for fine, coarse in zip(strides, strides[1:], strict=False)]
+        ratios = [_ratio(coarse, fine) for fine, coarse in pairwise(strides)]
         widths = [min(own, most) for own, most in zip(channels, PAPER_CHANNELS, strict=False)]
         before = [*widths[1:], channels[-1]]
         self.ups = nn.ModuleList(
@@ -112,7 +113,7 @@ class LightDecoder(nn.Module):
             nn.Conv3d(own, width, 1) for own, width in zip(channels, widths, strict=True)
         )
         self.narrow = nn.ModuleList(
-            nn.Conv3d(coarse, fine, 1, bias=False) for fine, coarse in zip(widths, widths[1:], strict=False)
+            nn.Conv3d(coarse, fine, 1, bias=False) for fine, coarse in pairwise(widths)
         )
         self.mixes = nn.ModuleList(Residual(width, width, 1, norm) for width in widths)
         self.to_edge = nn.Conv3d(widths[0], EDGE_CHANNELS, 1, bias=False)

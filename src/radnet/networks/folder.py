@@ -263,6 +263,15 @@ def read_folder(folder: Path, kind: str, spec: type[BaseModel]) -> dict[str, Any
         ) from error
 
 
+def kind_of(folder: Path) -> str:
+    """Say which of `KINDS` a folder holds; errors as of `read_config`."""
+    try:
+        config = json.loads(_head(folder))
+        return next((kind for kind in KINDS if kind in config), "network")
+    except ValueError:
+        return "network"  # reading it will say what is wrong
+
+
 def _head(folder: Path) -> str:
     """Return the configuration's text, from the weights' head or, for weights from elsewhere, its file."""
     safetensors = require("safetensors", "train", "loading a model")

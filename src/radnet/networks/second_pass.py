@@ -1,7 +1,7 @@
 """Look again at the box around a first mask, enlarged so that it fills the planes of the network's window.
 
-The paper's outlook (section 4) proposes it. Within the box both passes count equally; along the slices the box
-says which windows are looked at, and the slices beside it stay in sight.
+The paper's outlook (section 4) proposes it. Within the box both passes count equally; along the slices the
+box says which windows are looked at, and the slices beside it stay in sight.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from radnet.networks.inference import Floats, Grey
 from radnet.networks.windows import Predict, Triple, cover_windows, slide
 
 LEAST_SHARE: Final = 0.35
-"""Least rows and columns of a box, as a share of the plane's: the network was never shown more enlarged ones."""
+"""Least rows and columns of a box, as a share of the plane's: training enlarges no further."""
 LEAST_VOXELS: Final = 8
 """A first mask of fewer is none that could be looked at again."""
 
@@ -28,7 +28,7 @@ class Box(NamedTuple):
     columns: tuple[int, int]
 
     @property
-    def index(self) -> tuple[slice, slice, slice]:
+    def cut(self) -> tuple[slice, slice, slice]:
         """What cuts the box out of an array."""
         return slice(*self.slices), slice(*self.rows), slice(*self.columns)
 
@@ -63,7 +63,13 @@ def _widened(first: int, end: int, margin: float, least: int, size: int) -> tupl
 
 
 def look_again(
-    predict: Predict, image: Grey, first: Floats, window: Triple, threshold: float, margin: float, overlap: float
+    predict: Predict,
+    image: Grey,
+    first: Floats,
+    window: Triple,
+    threshold: float,
+    margin: float,
+    overlap: float,
 ) -> Floats:
     """Segment the box around a first mask and mix both passes.
 
@@ -87,5 +93,5 @@ def look_again(
     inside = np.ascontiguousarray(image[:, slice(*box.rows), slice(*box.columns)])
     again = slide(predict, inside, window, starts)
     mixed = first.copy()
-    mixed[box.index] = (first[box.index] + again[slice(*box.slices)]) / 2
+    mixed[box.cut] = (first[box.cut] + again[slice(*box.slices)]) / 2
     return mixed

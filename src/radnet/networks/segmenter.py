@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from radnet.extras import require
 from radnet.masks.components import largest_component
 from radnet.networks.folder import (
+    CARD_NAME,
     WEIGHTS_NAME,
     open_backend,
     package_versions,
@@ -27,11 +28,12 @@ from radnet.networks.second_pass import look_again
 from radnet.networks.segmenter_card import render_segmenter_card
 from radnet.networks.segmenter_spec import SegmenterSpec
 from radnet.networks.windows import check_image, cover, slide
+from radnet.workspace import write_text
 
 if TYPE_CHECKING:
     from radnet.networks.segmentation import SegmentationNetwork
 
-KIND = "segmenter"
+KIND: Final = "segmenter"
 
 
 class Segmenter:
@@ -115,9 +117,7 @@ def load_segmenter(
     return Segmenter(folder, runner, config)
 
 
-def save_segmenter(
-    folder: Path | str, network: SegmentationNetwork, metadata: Mapping[str, Any]
-) -> None:
+def save_segmenter(folder: Path | str, network: SegmentationNetwork, metadata: Mapping[str, Any]) -> None:
     """Write the folder of a segmenter, or replace the one in it.
 
     Args:
@@ -134,6 +134,14 @@ def save_segmenter(
     measured = str(metadata.get("measured") or "")
     card = render_segmenter_card(folder.resolve().name, network.spec, kept, versions, measured)
     write_folder(folder, network, config, card)
+
+
+def update_card(folder: Path, measured: str) -> None:
+    """Put a table of figures onto the card of a segmenter's folder."""
+    found = read_folder(folder, KIND, SegmenterSpec)
+    name = folder.resolve().name
+    card = render_segmenter_card(name, found[KIND], found["metadata"], found["versions"], measured)
+    write_text(folder / CARD_NAME, card)
 
 
 def read_segmentation(folder: Path, spec: SegmenterSpec) -> SegmentationNetwork:

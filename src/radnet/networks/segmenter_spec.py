@@ -36,7 +36,7 @@ class SegmenterSpec(Frozen):
     decoder: DecoderKind = "light"
     decoder_norm: Literal["batch", "group"] = "group"
     intensity: Literal["windows", "min_max"] = "windows"
-    """How grey levels are made, once a scan: `windows` is `ct_window` for CT and `mr_percentiles` for others."""
+    """How grey levels are made, once a scan: `windows` is `ct_window` for CT, `mr_percentiles` for others."""
     ct_window: tuple[float, float] = (-1000.0, 1000.0)
     """HU that become grey levels 0 and 255."""
     mr_percentiles: tuple[float, float] = (0.5, 99.5)

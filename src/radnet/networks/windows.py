@@ -77,7 +77,9 @@ def cover_windows(
             found.update(first + start for start in cover(end - first, window, overlap))
         else:  # the window is longer: centred on the run, inside the scan where it fits
             start = first - (window - (end - first)) // 2
-            found.add(min(max(start, 0), n_slices - window) if n_slices > window else cover(n_slices, window)[0])
+            found.add(
+                min(max(start, 0), n_slices - window) if n_slices > window else cover(n_slices, window)[0]
+            )
     return tuple(sorted(found))
 
 
@@ -110,7 +112,7 @@ def blend_weights(slices: int) -> Floats:
     """Return the weight of each slice of a window; 1 in the middle."""
     places = np.arange(slices) - (slices - 1) / 2
     weights = np.exp(-0.5 * (places / (SIGMA_SHARE * slices)) ** 2)
-    return np.maximum(weights, LEAST_WEIGHT).astype(np.float32)
+    return np.asarray(np.maximum(weights, LEAST_WEIGHT), np.float32)
 
 
 def slide(
@@ -160,5 +162,5 @@ def check_image(image: Grey) -> None:
     if image.dtype != np.uint8 or image.ndim != 3 or not image.size:
         shape = "x".join(map(str, image.shape))
         raise NetworkError(
-            f"an image is {shape} {image.dtype}; a segmenter takes slices x rows x columns of uint8 grey levels"
+            f"an image is {shape} {image.dtype}; a segmenter takes slices x rows x columns of uint8"
         )

@@ -77,9 +77,7 @@ class Counters:
     def from_json(cls, plain: Mapping[str, Any]) -> Counters:
         """Make counters of what `as_json` returned."""
         best = math.inf if plain["best"] is None else plain["best"]
-        return cls(
-            plain["step"], plain.get("seconds", 0.0), best, plain["best_epoch"], plain["history"]
-        )
+        return cls(plain["step"], plain.get("seconds", 0.0), best, plain["best_epoch"], plain["history"])
 
 
 @dataclass(frozen=True, slots=True)

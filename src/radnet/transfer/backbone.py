@@ -26,7 +26,7 @@ class Backbone:
         spec: Builds it.
         source: For the card.
         digest: SHA-256 of its weights; empty when it has none.
-        encoder: With pretrained weights; None when there are none, so that it can be trained from scratch alone.
+        encoder: With pretrained weights; None when it can be trained from scratch alone.
     """
 
     spec: NetworkSpec

@@ -25,8 +25,8 @@ def refuse_unusable(
     """Refuse scans and settings that cannot be used.
 
     Raises:
-        TrainingError: If there are no scans on a side, a scan or patient stands on both or twice, an image is
-            none of grey levels, a mask does not fit, nobody has the organ, a scan is of another organ or slice
+        TrainingError: If there are no scans on a side, a scan or patient stands on both, an image is none of
+            grey levels, a mask does not fit, nobody has the organ, a scan is of another organ or slice
             distance, or has no proposed window.
     """
     for side, cases in (("train", training), ("validate", validation)):
@@ -38,7 +38,7 @@ def refuse_unusable(
             _refuse_case(case, config, proposals)
         if not any(np.any(case.mask) for case in cases):
             raise TrainingError(
-                f"none of the {len(cases)} masks to {side} holds {config.organ}; check the numbers of its labels"
+                f"none of the {len(cases)} masks to {side} holds {config.organ}; check their labels"
             )
     _refuse_shared(training, validation)
     if min(config.window) < LEAST_WINDOW:
@@ -63,7 +63,9 @@ def _refuse_case(case: Example, config: TransferConfig, proposals: Proposals | N
         raise TrainingError(f"case {case.case_id}: its mask holds what is no number; make it 0 and 1")
     organ = getattr(case, "organ", config.organ)
     if organ != config.organ:
-        raise TrainingError(f"case {case.case_id}: its mask is of {organ}, and {config.organ} is to be learnt")
+        raise TrainingError(
+            f"case {case.case_id}: its mask is of {organ}, and {config.organ} is to be learnt"
+        )
     spacing = getattr(case, "spacing_mm", None)
     if spacing is not None and abs(float(spacing[0]) / config.slice_mm - 1) > SPACING_TOLERANCE:
         raise TrainingError(
@@ -71,7 +73,9 @@ def _refuse_case(case: Example, config: TransferConfig, proposals: Proposals | N
             f"{config.slice_mm:g}; resample it"
         )
     if proposals is not None and not len(proposals.starts.get(case.case_id, ())):
-        raise TrainingError(f"case {case.case_id}: has no proposed window; propose windows of all scans first")
+        raise TrainingError(
+            f"case {case.case_id}: has no proposed window; propose windows of all scans first"
+        )
 
 
 def _refuse_shared(training: Sequence[Example], validation: Sequence[Example]) -> None:

@@ -165,7 +165,9 @@ def digest_cases(cases: Sequence[Example], starts: Sequence[Sequence[int]]) -> s
 def _plane(cases: Sequence[Example], window: Triple) -> tuple[int, int]:
     """Return rows and columns that are as fine as the finest scan, within limits."""
     finest = np.max([case.image.shape[1:] for case in cases], axis=0)
-    rows, columns = (int(min(max(own, least), FINEST * least)) for own, least in zip(finest, window[1:], strict=True))
+    rows, columns = (
+        int(min(max(own, least), FINEST * least)) for own, least in zip(finest, window[1:], strict=True)
+    )
     return rows, columns
 
 

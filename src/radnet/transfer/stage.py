@@ -1,277 +1,187 @@
-"""Train one segmenter: scans with masks and a pretrained encoder to a segmenter's folder.
+"""From a folder of scans with masks to a segmenter that was measured: what `radnet transfer` does.
 
-The folder holds the weights with the best validation Dice from the first validation on, and the state from
-which the same call goes on until the training has ended. metrics.json is written last: it vouches for the
-rest.
+RUN/ holds what `radnet.transfer.train` writes, and split.csv, proposals.json, left_out.csv and test.csv.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import torch
-from lightning_fabric import Fabric
+import numpy as np
 
-from radnet import __version__
-from radnet.config import TrainingConfig, TransferConfig, VolumesConfig
+from radnet.config import RadnetConfig, TransferConfig, VolumesConfig
 from radnet.executors import Progress, silent
-from radnet.figures.curves import training_curves
-from radnet.figures.drawing import to_png
-from radnet.networks.segmentation import SegmentationNetwork
-from radnet.networks.segmenter import save_segmenter
-from radnet.networks.segmenter_spec import SegmenterSpec, make_segmenter_spec
-from radnet.terms import REGIONS
-from radnet.training.devices import make_fabric, resolve_precision
-from radnet.training.history import write_history
-from radnet.training.loop import STATE_NAME, Budget, Loop, Outcome, refuse_other_settings
-from radnet.training.state import unwritable
-from radnet.training.task import Part, Task
-from radnet.transfer.backbone import Backbone, first_encoder
-from radnet.transfer.checks import refuse_unusable
-from radnet.transfer.runs import CURVES_NAME, METRICS_NAME, read_metrics
-from radnet.transfer.samples import (
-    Example,
-    Proposals,
-    WindowReader,
-    Windows,
-    digest_cases,
-    training_starts,
-    validation_starts,
-)
-from radnet.transfer.task import SegmentTask
-from radnet.workspace import Workspace, write_text
+from radnet.networks.folder import load_model
+from radnet.networks.segmenter import load_segmenter, update_card
+from radnet.networks.spec import NetworkSpec
+from radnet.transfer.backbone import MEDICALNET_SUFFIX, read_backbone
+from radnet.transfer.cases import Case, Preparation
+from radnet.transfer.evaluate import CaseScore, evaluate_segmenter
+from radnet.transfer.proposal import REGION_OF, Rule, propose, report_proposals
+from radnet.transfer.readers import prepare_cases, survey
+from radnet.transfer.samples import Proposals
+from radnet.transfer.splits import SIDES, SPLIT_NAME, TEST, TRAINING, VALIDATION, split_cases
+from radnet.transfer.train import TransferSummary, train_segmenter
+from radnet.workspace import write_text
 
-FREE: Final = {"accelerator", "checkpoint_minutes", "readers", "devices", "nodes"}
-"""Keys that may change when a run goes on."""
+DETAIL: Final = 1.5
+"""Times finer than the window's planes that scans are kept."""
+PROPOSALS_NAME: Final = "proposals.json"
+LEFT_OUT_NAME: Final = "left_out.csv"
+TEST_NAME: Final = "test.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class TransferSummary:
-    """What a training did.
+class OrganSummary:
+    """What `transfer_organ` did.
 
     Attributes:
-        run: Its folder, which is a segmenter's folder.
-        organ: What is outlined.
-        n_parameters: Of the network.
-        n_learning: Of them, those that are not frozen.
-        cases: By split.
-        windows: By split.
-        n_steps: Done, now or before.
-        seconds: Spent in them.
-        best_step: After which the kept weights were validated.
-        dice: Mean of the validation scans then, over windows without blending.
-        stopped_early: Whether validation had not become better for long.
-        finished: False when it was stopped; the same call goes on.
+        training: Of the training.
+        left_out: Scans that could not be used; left_out.csv says why.
+        proposal_recall: Mean share of the organ's voxels inside the chosen windows of the test scans.
+        tested: Scans.
+        test_dice: Their mean Dice, a dot between the pass: `first`, and `second` where it was asked for.
+        test_median: Their median Dice, alike.
+        test: Where the scores lie; None when the training was stopped.
     """
 
-    run: str
-    organ: str
-    n_parameters: int
-    n_learning: int
-    cases: dict[str, int]
-    windows: dict[str, int]
-    n_steps: int
-    seconds: float
-    best_step: int | None
-    dice: float | None
-    stopped_early: bool
-    finished: bool
+    training: TransferSummary
+    left_out: int
+    proposal_recall: float | None
+    tested: int
+    test_dice: dict[str, float]
+    test_median: dict[str, float]
+    test: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A training that can begin: its data read and checked."""
-
-    folder: Path
-    config: TransferConfig
-    backbone: Backbone
-    spec: SegmenterSpec
-    network: SegmentationNetwork
-    training: WindowReader
-    validation: WindowReader
-    cases: dict[str, int]
-    digests: dict[str, str]
-
-    def settings(self) -> dict[str, Any]:
-        """Return what must stay as it is for a run to go on."""
-        config = self.config.model_dump(mode="json", exclude=FREE)
-        pretrained = self.config.init == "pretrained"
-        return {
-            **{f"transfer.{name}": value for name, value in config.items()},
-            "segmenter": self.spec.model_dump(mode="json"),
-            "backbone weights": self.backbone.digest if pretrained else "none",
-            "precision in use": resolve_precision(self.loop_config()),
-            **{f"{part} data": digest for part, digest in self.digests.items()},
-        }
-
-    def loop_config(self) -> TrainingConfig:
-        """Return the settings of the loop: an epoch is what lies between two validations."""
-        known = {name: getattr(self.config, name) for name in TrainingConfig.model_fields if name != "epochs"}
-        return TrainingConfig(epochs=math.ceil(self.config.max_steps / self.config.validate_every), **known)
-
-
-def train_segmenter(
-    training: Sequence[Example],
-    validation: Sequence[Example],
-    backbone: Backbone,
+def transfer_organ(
+    data: Path | str,
+    model: Path | str,
     out: Path | str,
-    config: TransferConfig = TransferConfig(),
-    proposals: Proposals | None = None,
-    grey: VolumesConfig = VolumesConfig(),
-    progress: Progress = silent,
-) -> TransferSummary:
-    """Train a segmenter; go on where a training in that folder was stopped.
+    config: RadnetConfig = RadnetConfig(),
+    labels: Sequence[int] | None = None,
+    cache: Path | None = None,
+    progress: Callable[[str], Progress] = lambda name: silent,
+) -> OrganSummary:
+    """Train a segmenter of an organ and measure it on patients who are strange to it.
 
     Args:
-        training: Scans that train, slices `config.slice_mm` apart.
-        validation: Other patients' scans, by whose Dice the weights are chosen; may be none when the last are
-            kept.
-        backbone: What the encoder is, and its weights.
-        out: Folder of the segmenter.
-        config: How.
-        proposals: Windows of all scans; None takes all slices.
-        grey: How the scans' grey levels were made.
-        progress: Called with steps done.
+        data: A folder of scans and masks, in any layout of `radnet.transfer.readers`.
+        model: A model folder, or a MedicalNet weight file.
+        out: Folder of the segmenter; a training that was stopped there goes on.
+        config: Its `transfer` table, how grey levels are made, and of a MedicalNet file, which network it is.
+        labels: Numbers in the masks that are the organ, where the data does not name them.
+        cache: A folder that keeps prepared scans and scores of windows.
+        progress: Gives each part (prepare, train, test) its progress function.
 
     Returns:
         What was reached.
 
     Raises:
-        TrainingError: If the scans teach nothing or leak, the folder is of other settings, the loss is no
-            number any more, or the disk is full.
-        NetworkError: If the backbone cannot be used so.
-        WorkspaceError: If another process trains in that folder.
+        CaseError: If the data cannot be used.
+        TrainingError: As `train_segmenter`.
+        NetworkError: If the model cannot be used.
     """
-    refuse_unusable(training, validation, config, proposals)
-    folder = Path(out).resolve()
-    run = _prepare(folder, training, validation, backbone, config, proposals, grey)
-    settings = run.settings()
-    with Workspace(folder.parent).lock(folder.name):
-        ended = read_metrics(folder)
-        if ended is not None:
-            refuse_other_settings(folder, ended["settings"], json.loads(json.dumps(settings)))
-            return TransferSummary(**ended["summary"])
-        fabric = make_fabric(run.loop_config())
-        fabric.launch()
-        loop = _loop(run, fabric, json.loads(json.dumps(settings)))
-        outcome = loop.run(progress)
-        summary = _summary(run, outcome, loop)
-        if outcome.finished:
-            _finish(run, outcome, summary, settings)
-        return summary
+    settings, out = config.transfer, Path(out)
+    backbone = read_backbone(model, config.pretrain.network)
+    grey = config.volumes.model_copy(update={"intensity": backbone.spec.intensity})
+    files = survey(data, settings.organ, labels)
+    split = split_cases(files.cases, out / SPLIT_NAME, settings.seed)
+    prepared = prepare_cases(files.cases, _preparation(settings, grey), cache, progress("prepare"))
+    left_out = (*files.left_out, *prepared.left_out)
+    _write_table(out / LEFT_OUT_NAME, ("case", "reason"), left_out)
+    known = {case.case_id: case for case in prepared.cases}
+    sides = {side: [known[name] for name in split.cases(side) if name in known] for side in SIDES}
+    proposals, recall = _propose(model, backbone.spec, prepared.cases, sides[TEST], settings, out, cache)
+    summary = train_segmenter(
+        sides[TRAINING], sides[VALIDATION], backbone, out, settings, proposals, grey, progress("train")
+    )
+    if not summary.finished:
+        return OrganSummary(summary, len(left_out), recall, 0, {}, {}, None)
+    scores = _test(out, sides[TEST], proposals, settings, progress("test"))
+    dice = {name: [score.dice for score in own] for name, own in scores.items()}
+    return OrganSummary(
+        training=summary,
+        left_out=len(left_out),
+        proposal_recall=recall,
+        tested=len(sides[TEST]),
+        test_dice={name: round(float(np.mean(own)), 4) for name, own in dice.items() if own},
+        test_median={name: round(float(np.median(own)), 4) for name, own in dice.items() if own},
+        test=str(out / TEST_NAME),
+    )
 
 
-def _prepare(
-    folder: Path,
-    training: Sequence[Example],
-    validation: Sequence[Example],
-    backbone: Backbone,
-    config: TransferConfig,
+def _preparation(settings: TransferConfig, grey: VolumesConfig) -> Preparation:
+    matrix = settings.matrix or math.ceil(DETAIL * max(settings.window[1:]))
+    return Preparation(settings.slice_mm, matrix, grey.intensity, grey.ct_window, grey.mr_percentiles)
+
+
+def _propose(
+    model: Path | str,
+    spec: NetworkSpec,
+    cases: Sequence[Case],
+    tested: Sequence[Case],
+    settings: TransferConfig,
+    out: Path,
+    cache: Path | None,
+) -> tuple[Proposals | None, float | None]:
+    """Choose windows by the model's coverage head, and write how well they hold the organ."""
+    region = REGION_OF.get(settings.organ)
+    if not settings.propose or Path(model).suffix == MEDICALNET_SUFFIX or region not in spec.regions:
+        return None, None
+    rule = Rule(settings.proposal_slices, settings.proposal_stride, settings.proposal_threshold)
+    found = propose(load_model(model), cases, settings.organ, rule, cache)
+    reports: dict[str, Any] = {"all": report_proposals(found, cases, settings.organ, spec).to_dict()}
+    if tested:
+        reports["test"] = report_proposals(found, tested, settings.organ, spec).to_dict()
+    write_text(out / PROPOSALS_NAME, json.dumps(reports, indent=1) + "\n")
+    starts = {name: proposal.chosen for name, proposal in found.items()}
+    return Proposals(starts, rule.slices), reports.get("test", {}).get("recall_mean")
+
+
+def _test(
+    out: Path,
+    cases: Sequence[Case],
     proposals: Proposals | None,
-    grey: VolumesConfig,
-) -> _Run:
-    """Build the network and cut the windows."""
-    torch.manual_seed(config.seed)
-    own, encoder = first_encoder(backbone, config.init, config.encoder_norm)
-    spec = make_segmenter_spec(
-        {
-            "backbone": own,
-            "region": config.organ if proposals is not None and config.organ in REGIONS else None,
-            **{name: getattr(grey, name) for name in ("intensity", "ct_window", "mr_percentiles")},
-            **{
-                name: getattr(config, name)
-                for name in ("organ", "window", "slice_mm", "decoder", "decoder_norm", "second_pass")
-            },
-        }
-    )
-    network = SegmentationNetwork(spec, encoder)
-    n_validation, validation = len(validation), validation or training[:1]
-    starts = [training_starts(case, config.window, proposals) for case in training]
-    checked = [validation_starts(case, config.window, proposals) for case in validation]
-    varied = config.augmentation.enabled
-    spare = config.augmentation.slice_shift if varied else 0
-    return _Run(
-        folder,
-        config,
-        backbone,
-        spec,
-        network,
-        WindowReader(training, starts, spec.window, spare, finer=varied),
-        WindowReader(validation, checked, spec.window, own_slots=True),
-        {"training": len(training), "validation": n_validation},
-        {"training": digest_cases(training, starts), "validation": digest_cases(validation, checked)},
-    )
+    settings: TransferConfig,
+    progress: Progress,
+) -> dict[str, list[CaseScore]]:
+    """Score the test scans by each pass, write the table, and put it onto the card."""
+    segmenter = load_segmenter(out)
+    passes = {"first": False, **({"second": True} if settings.second_pass == "on" else {})}
+    scores = {
+        name: evaluate_segmenter(segmenter, cases, proposals, again, progress)
+        for name, again in passes.items()
+    }
+    columns = ("pass", *(CaseScore.__slots__))
+    rows = [(name, *asdict(score).values()) for name, own in scores.items() for score in own]
+    _write_table(out / TEST_NAME, columns, rows)
+    update_card(out, _measured(scores))
+    return scores
 
 
-def _loop(run: _Run, fabric: Fabric, settings: Mapping[str, Any]) -> Loop[Windows]:
-    task = SegmentTask(run.network, run.config, max(run.cases["validation"], 1))
-    config = run.loop_config()
-    if fabric.device.type == "cuda" or resolve_precision(config) == "bf16-mixed":
-        task.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-
-    def keep_best(best: Task[Windows]) -> None:
-        _save(run, cast(SegmentTask, best).network)
-
-    minutes = run.config.max_minutes
-    return Loop(
-        fabric,
-        task,
-        Part(run.config.validate_every * config.batch_size * config.accumulate, run.training.read),
-        Part(len(run.validation), run.validation.read),
-        config,
-        run.folder,
-        settings,
-        keep_best,
-        Budget(run.config.max_steps, None if minutes is None else 60 * minutes),
-        keep_last=run.config.keep == "last",
-    )
+def _measured(scores: Mapping[str, Sequence[CaseScore]]) -> str:
+    lines = ["| Test scans | Pass | Mean Dice | Median Dice | Least Dice |", "|---|---|---|---|---|"]
+    for name, own in scores.items():
+        dice = [score.dice for score in own]
+        if dice:
+            figures = " | ".join(
+                f"{100 * value:.1f}" for value in (np.mean(dice), np.median(dice), min(dice))
+            )
+            lines.append(f"| {len(dice)} | {name} | {figures} |")
+    return "\n".join(lines) + "\n\nIn percent; scans are of patients who neither trained nor validated."
 
 
-def _save(run: _Run, network: SegmentationNetwork) -> None:
-    """Write a network as the folder's segmenter."""
-    windows = {"training": len(run.training), "validation": len(run.validation)}
-    data: dict[str, Any] = {"digest": run.digests["training"]}
-    data |= {f"{part} scans": count for part, count in run.cases.items()}
-    data |= {f"{part} windows": count for part, count in windows.items()}
-    data["encoder"] = run.backbone.source if run.config.init == "pretrained" else "random first weights"
-    chosen = {name: getattr(run.config, name) for name in ("init", "freeze", "loss", "seed", "max_steps")}
-    try:
-        save_segmenter(run.folder, network, {"training_data": data, "training": chosen})
-    except OSError as error:
-        raise unwritable(run.folder) from error
-
-
-def _summary(run: _Run, outcome: Outcome, loop: Loop[Windows]) -> TransferSummary:
-    best = None if outcome.best_epoch is None else outcome.history[outcome.best_epoch]
-    return TransferSummary(
-        run=str(run.folder),
-        organ=run.spec.organ,
-        n_parameters=sum(value.numel() for value in run.network.parameters()),
-        n_learning=run.network.count_learning(),
-        cases=run.cases,
-        windows={"training": len(run.training), "validation": len(run.validation)},
-        n_steps=loop.counters.step,
-        seconds=round(loop.counters.seconds, 1),
-        best_step=None if best is None else int(best["step"]),
-        dice=None if best is None else round(best["validation_dice"], 4),
-        stopped_early=outcome.stopped_early,
-        finished=outcome.finished,
-    )
-
-
-def _finish(run: _Run, outcome: Outcome, summary: TransferSummary, settings: Mapping[str, Any]) -> None:
-    """Write what belongs to a whole run, metrics.json last."""
-    try:
-        write_history(run.folder, outcome.history)
-        (run.folder / CURVES_NAME).write_bytes(to_png(training_curves(outcome.history, outcome.best_epoch)))
-        fields = {name: getattr(summary, name) for name in summary.__slots__}
-        metrics = {"summary": fields, "settings": settings, "version": __version__}
-        write_text(run.folder / METRICS_NAME, json.dumps(metrics, indent=1) + "\n")
-    except OSError as error:
-        raise unwritable(run.folder) from error
-    (run.folder / STATE_NAME).unlink(missing_ok=True)
+def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,4 +1,4 @@
-"""Vary windows, image and mask alike: another place, size and angle in one interpolation, then the grey levels.
+"""Vary windows, image and mask alike: place, size and angle in one interpolation, then the grey levels.
 
 What is done to a row in an epoch depends on seed, epoch and row alone. Mirroring exchanges columns, which are
 left and right in axial and coronal scans; it is off by default, as organs have a side.
