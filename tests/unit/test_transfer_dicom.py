@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from transfer_scans import CANARY, body, organ, write_dicom, write_nifti, write_png
 
 from radnet.errors import CaseError
 from radnet.masks.seg import write_seg
 from radnet.transfer.cases import Preparation
 from radnet.transfer.readers import find_cases, prepare_case, survey
-from transfer_scans import CANARY, body, organ, write_dicom, write_nifti, write_png
 
 SMALL = Preparation(slice_mm=4.0, matrix=32)
 STORED = [
@@ -115,13 +115,13 @@ def test_what_has_no_mask_or_is_no_volume_is_named(tmp_path):
 def test_masks_of_other_organs_and_series_are_named(tmp_path):
     paths = write_dicom(tmp_path / "dicom/a")
     write_masked(tmp_path / "dicom", paths, "spleen")
-    with pytest.raises(CaseError, match="no DICOM series .* has a mask \\(seg.dcm: no segment is the liver"):
+    with pytest.raises(CaseError, match=r"no DICOM series .* has a mask \(seg.dcm: no segment is the liver"):
         find_cases(tmp_path / "dicom", "liver")
     assert len(find_cases(tmp_path / "dicom", "spleen")) == 1
     for path in paths:
         path.unlink()
     write_dicom(tmp_path / "dicom/a", series="1.2.99")
-    with pytest.raises(CaseError, match="seg.dcm: its series is not there"):
+    with pytest.raises(CaseError, match=r"seg.dcm: its series is not there"):
         find_cases(tmp_path / "dicom", "spleen")
 
 
@@ -131,7 +131,7 @@ def test_png_files_that_are_too_few_or_too_small_are_refused(tmp_path):
     with pytest.raises(CaseError, match="masks: 19 PNG files for series of 20 slices"):
         find_cases(tmp_path / "dicom", "liver")
     write_png(tmp_path / "dicom/masks", organ()[:, 1:])
-    with pytest.raises(CaseError, match="case a: organ_GT_000.png is 39 x 48, its slice 40 x 48"):
+    with pytest.raises(CaseError, match=r"case a: organ_GT_000.png is 39 x 48, its slice 40 x 48"):
         prepare_case(find_cases(tmp_path / "dicom", "liver")[0], SMALL)
 
 
@@ -164,6 +164,6 @@ def test_a_damaged_slice_is_named_without_the_patient(tmp_path):
     write_png(tmp_path / "dicom/masks", organ())
     (case,) = find_cases(tmp_path / "dicom", "liver")
     paths[5].write_bytes(paths[5].read_bytes()[:-500])
-    with pytest.raises(CaseError, match="slice 6 of series [0-9a-f]{12} cannot be read") as raised:
+    with pytest.raises(CaseError, match=r"slice 6 of series [0-9a-f]{12} cannot be read") as raised:
         prepare_case(case, SMALL)
     assert CANARY not in str(raised.value)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transfer_scans import SPACING_MM, body, organ
 
 from radnet.transfer.grid import (
     Grid,
@@ -15,7 +16,6 @@ from radnet.transfer.grid import (
     same_place,
     volume_ml,
 )
-from transfer_scans import SPACING_MM, body, organ
 
 
 def axial(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float] = SPACING_MM) -> Grid:

@@ -1,4 +1,4 @@
-"""Scans with masks are found in every layout, placed by their affines, and refused by name where they misfit."""
+"""Scans with masks are found in every layout, placed by their affines, and refused by name if they misfit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transfer_scans import SHAPE, body, organ, write_nifti
 
 from radnet.errors import CaseError, MaskError
 from radnet.transfer.cases import CaseFiles, Preparation
@@ -14,7 +15,6 @@ from radnet.transfer.grid import restore_mask, volume_ml
 from radnet.transfer.layouts import organ_labels, pair_case
 from radnet.transfer.nifti_scans import read_scan, write_mask
 from radnet.transfer.readers import find_cases, prepare_case, prepare_cases, survey
-from transfer_scans import SHAPE, body, organ, write_nifti
 
 SMALL = Preparation(slice_mm=4.0, matrix=32)
 
@@ -104,7 +104,10 @@ def test_what_has_no_partner_is_named(tmp_path):
     pair(tmp_path, "a")
     write_nifti(tmp_path / "b_image.nii.gz", body())
     write_nifti(tmp_path / "c_label.nii.gz", organ())
-    assert survey(tmp_path, "liver").left_out == (("b_image.nii.gz", "no mask"), ("c_label.nii.gz", "no image"))
+    assert survey(tmp_path, "liver").left_out == (
+        ("b_image.nii.gz", "no mask"),
+        ("c_label.nii.gz", "no image"),
+    )
 
 
 def test_a_table_says_what_names_do_not(tmp_path):
@@ -115,7 +118,7 @@ def test_a_table_says_what_names_do_not(tmp_path):
     (case,) = find_cases(tmp_path, "liver")
     assert (case.case_id, case.patient_id, case.modality, case.layout) == ("k1", "p1", "MR", "listed")
     (tmp_path / "cases.csv").write_text("image,mask\nx/one.nii.gz,x/gone.nii.gz\n")
-    with pytest.raises(CaseError, match="line 2: .*gone.nii.gz is not there"):
+    with pytest.raises(CaseError, match=r"line 2: .*gone.nii.gz is not there"):
         find_cases(tmp_path, "liver")
 
 
@@ -138,7 +141,11 @@ def test_however_a_scan_is_stored_its_case_is_the_same(tmp_path, codes):
 
 @pytest.mark.parametrize(
     ("spacing", "view", "first"),
-    [((5, 2, 2), "axial", (20, 40, 48)), ((2, 5, 2), "coronal", (40, 20, 48)), ((2, 2, 5), "sagittal", (48, 20, 40))],
+    [
+        ((5, 2, 2), "axial", (20, 40, 48)),
+        ((2, 5, 2), "coronal", (40, 20, 48)),
+        ((2, 2, 5), "sagittal", (48, 20, 40)),
+    ],
     ids=["axial", "coronal", "sagittal"],
 )
 def test_scans_keep_the_view_that_they_were_taken_in(tmp_path, spacing, view, first):
@@ -203,11 +210,19 @@ def test_grey_levels_of_mr_are_made_once_a_scan_by_its_percentiles(tmp_path):
 @pytest.mark.parametrize(
     ("values", "spacing", "message"),
     [
-        (organ((20, 40, 47)), (4, 3, 3), "mask .*a_label.nii.gz is 20 x 40 x 47 and image .*a_image.nii.gz 20 x 40"),
+        (
+            organ((20, 40, 47)),
+            (4, 3, 3),
+            "mask .*a_label.nii.gz is 20 x 40 x 47 and image .*a_image.nii.gz 20 x 40",
+        ),
         (organ(), (4, 3, 3.2), "mask .*a_label.nii.gz lies elsewhere"),
         (organ() * 0.5, (4, 3, 3), "a_label.nii.gz holds other than whole numbers"),
         (organ() * 0, (4, 3, 3), "case a: no voxel of its mask is liver; it holds nothing"),
-        (organ() + 2 * np.roll(organ(), 3, 0), (4, 3, 3), "case a: its mask holds the labels 1, 2, 3; say which"),
+        (
+            organ() + 2 * np.roll(organ(), 3, 0),
+            (4, 3, 3),
+            "case a: its mask holds the labels 1, 2, 3; say which",
+        ),
     ],
     ids=["shape", "place", "probabilities", "empty", "several labels"],
 )
@@ -244,10 +259,10 @@ def test_tilted_scans_are_taken_and_oblique_and_sheared_ones_refused(tmp_path):
     case = prepare_case(find_cases(tmp_path, "liver")[0], SMALL)
     assert volume_ml(case.mask, case.grid) == pytest.approx(case.original_ml, rel=0.03)
     pair(tmp_path, "a", turn=turned(30))
-    with pytest.raises(CaseError, match="a_image.nii.gz is oblique \\(30 degrees"):
+    with pytest.raises(CaseError, match=r"a_image.nii.gz is oblique \(30 degrees"):
         prepare_case(find_cases(tmp_path, "liver")[0], SMALL)
     pair(tmp_path, "a", turn=turned(0, 0.2))
-    with pytest.raises(CaseError, match="a_image.nii.gz is sheared by 11.3 degrees"):
+    with pytest.raises(CaseError, match=r"a_image.nii.gz is sheared by 11.3 degrees"):
         prepare_case(find_cases(tmp_path, "liver")[0], SMALL)
 
 
@@ -262,7 +277,7 @@ def test_a_case_that_cannot_be_used_is_left_out_and_the_others_stay(tmp_path):
     assert "b_label.nii.gz cannot be read" in why
     (tmp_path / "a_image.nii.gz").unlink()
     (tmp_path / "a_label.nii.gz").unlink()
-    with pytest.raises(CaseError, match="none of 1 cases can be used; the first: .*b_label"):
+    with pytest.raises(CaseError, match=r"none of 1 cases can be used; the first: .*b_label"):
         prepare_cases([pair_case(tmp_path / "b_image.nii.gz", tmp_path / "b_label.nii.gz", "liver")], SMALL)
 
 
@@ -305,7 +320,10 @@ def test_tumours_count_for_the_only_organ_and_for_none_of_several():
     ("make", "message"),
     [
         (lambda folder: None, "holds neither NIfTI files nor DICOM images"),
-        (lambda folder: write_nifti(folder / "a.nii.gz", body()), "no image has a mask \\(a.nii.gz: no mask\\)"),
+        (
+            lambda folder: write_nifti(folder / "a.nii.gz", body()),
+            "no image has a mask \\(a.nii.gz: no mask\\)",
+        ),
         (lambda folder: dataset(folder, name="x"), "is no dataset.json"),
         (lambda folder: dataset(folder, labels={"liver": 1}, file_ending=".mha"), "files end in .mha"),
         (lambda folder: (folder / "cases.csv").write_text("a,b\n1,2\n"), "columns image and mask"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,7 +62,7 @@ def test_smaller_subsets_lie_in_larger_ones(count, seed):
     split = draw_split(files(count, 2))
     sizes = [*PAPER_SHARES, *range(len(split.patients(TRAINING)), 0, -1)]
     subsets = sorted((set(split.subset(size, seed)) for size in sizes), key=len)
-    assert all(small <= large for small, large in zip(subsets, subsets[1:], strict=False))
+    assert all(small <= large for small, large in pairwise(subsets))
     assert subsets[-1] == set(split.cases(TRAINING))
 
 

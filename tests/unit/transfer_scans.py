@@ -68,7 +68,9 @@ def write_dicom(
     """Write axial slices in HU, stored with rows and columns along any two of +-x and +-y."""
     values = body() if values is None else values
     row, column = np.reshape(np.array(orientation, float), (2, 3))
-    planes = np.flip(values, [axis for axis, way in ((1, column + row), (2, row + column)) if way[2 - axis] < 0])
+    planes = np.flip(
+        values, [axis for axis, way in ((1, column + row), (2, row + column)) if way[2 - axis] < 0]
+    )
     if abs(row[0]) < 0.5:
         planes = planes.swapaxes(1, 2)
     folder.mkdir(parents=True, exist_ok=True)
