@@ -30,13 +30,15 @@ from radnet.transfer.grid import Mask, volume_ml
 from radnet.transfer.nifti_scans import as_scan, read_scan, write_mask, write_volume
 from radnet.transfer.stacks import LEAST_SLICES, Stack, read_stack, unturned
 from radnet.volumes.decode import PixelReader
-from radnet.volumes.intensity import grey_levels
+from radnet.volumes.intensity import Window, grey_levels
 from radnet.volumes.pixels import SliceError
 
 LABEL_VALUES: Final = 32
 """A NIfTI file of no more distinct whole numbers is a label map."""
 LARGEST_BYTES: Final = 4 << 30
 """A file in an archive is not unpacked beyond this."""
+CT_SHOWN: Final = Window(-160.0, 240.0)
+"""HU of a picture: soft tissue, whatever window the segmenter takes."""
 Row = dict[str, Any]
 
 
@@ -162,7 +164,8 @@ def _write_seg(stored: Mask, stack: Stack, tools: Tools, folder: Path, name: str
 
 def _write_picture(found: Outline, scan: Scan, path: Path) -> str:
     chosen = middle_and_largest(np.count_nonzero(found.mask, axis=(1, 2)))
-    planes = [grey_levels(np.nan_to_num(scan.read_slice(number)), found.window) for number in chosen]
+    shown = CT_SHOWN if scan.modality == "CT" else found.window
+    planes = [grey_levels(np.nan_to_num(scan.read_slice(number)), shown) for number in chosen]
     masks = [found.mask[number] for number in chosen]
     _, row_mm, column_mm = (float(length) for length in scan.grid.spacing_mm)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
