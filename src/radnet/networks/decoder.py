@@ -5,15 +5,17 @@ Sizes follow the maps themselves, whatever the window: a map of 5 that came from
 
 - `paper` is wide: transposed convolutions, V-Net's channels beside all of the encoder's, and a last block at
   full resolution.
-- `light` never works with more than 64 channels, adds instead of joining, enlarges linearly, and gives the
-  full resolution one thin convolution that sees the image itself, so that edges are as sharp as the image.
+- `light` never works with more than 64 channels, adds instead of joining, enlarges linearly, and never works
+  at full resolution: at the finest map the image's own voxels are channels, and so are the logits, so that
+  edges are as sharp as the image.
 
 Source: Milletari et al. 2016 (V-Net, arXiv 1606.04797); adding maps as in Lin et al. 2017 (FPN, arXiv
-1612.03144).
+1612.03144); voxels as channels as in Shi et al. 2016 (arXiv 1609.05158).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
@@ -27,8 +29,10 @@ from radnet.networks.spec import Triple
 
 LIGHT_CHANNELS: Final = (16, 32, 48, 64, 64)
 """Most channels of the light decoder at each level, finest first."""
-EDGE_CHANNELS: Final = 8
-"""Of the light decoder's layer at full resolution."""
+LEAST_CHANNELS: Final = 8
+"""Of the wide decoder's block at full resolution."""
+LIGHT_CONVOLUTIONS: Final = (2, 1, 1, 1, 1)
+"""Of each residual block of the light decoder, finest first."""
 PAPER_CHANNELS: Final = (64, 128, 256, 256)
 """Most channels of the wide decoder at each level, finest first: V-Net's."""
 PAPER_CONVOLUTIONS: Final = (1, 1, 2, 3)
@@ -88,7 +92,7 @@ class PaperDecoder(nn.Module):
             WideUp(before[level], channels[level], after, ratios[level], PAPER_CONVOLUTIONS[level], norm)
             for level, after in enumerate(widths)
         )
-        last = max(EDGE_CHANNELS, widths[0] // 2)
+        last = max(LEAST_CHANNELS, widths[0] // 2)
         self.enlarge = nn.ConvTranspose3d(widths[0], last, strides[0], strides[0], bias=False)
         self.norm = normalise(norm, last)
         self.mix = Residual(last, last, 1, norm)
@@ -115,21 +119,24 @@ class LightDecoder(nn.Module):
         self.narrow = nn.ModuleList(
             nn.Conv3d(coarse, fine, 1, bias=False) for fine, coarse in pairwise(widths)
         )
-        self.mixes = nn.ModuleList(Residual(width, width, 1, norm) for width in widths)
-        self.to_edge = nn.Conv3d(widths[0], EDGE_CHANNELS, 1, bias=False)
-        self.edge = nn.Conv3d(EDGE_CHANNELS + 1, EDGE_CHANNELS, (1, 3, 3), padding=(0, 1, 1), bias=False)
-        self.edge_norm = normalise(norm, EDGE_CHANNELS)
-        self.head = nn.Conv3d(EDGE_CHANNELS, 1, 1)
+        self.mixes = nn.ModuleList(
+            Residual(width, width, count, norm)
+            for width, count in zip(widths, LIGHT_CONVOLUTIONS, strict=True)
+        )
+        self.finest = strides[0]
+        places = math.prod(self.finest)
+        self.from_image = nn.Conv3d(places, widths[0], 1, bias=False)
+        self.head = nn.Conv3d(widths[0], places, 1)
 
     def forward(self, image: Tensor, maps: Sequence[Tensor]) -> Tensor:
         """Return (n, 1, slices, rows, columns) logits of an image and its maps."""
         x = self.mixes[-1](self.laterals[-1](maps[-1]))
         for level in reversed(range(len(self.narrow))):
-            x = _enlarge(self.narrow[level](x), maps[level])
-            x = self.mixes[level](x + self.laterals[level](maps[level]))
-        x = _enlarge(self.to_edge(x), image)
-        x = self.edge(torch.cat([x, image.to(x.dtype)], 1))
-        return self.head(functional.relu(self.edge_norm(x), inplace=True))  # type: ignore[no-any-return]
+            x = _enlarge(self.narrow[level](x), maps[level]) + self.laterals[level](maps[level])
+            if level == 0:
+                x = x + self.from_image(_to_channels(image, self.finest))
+            x = self.mixes[level](x)
+        return _cut(_to_places(self.head(x), self.finest), image)
 
 
 DECODERS: Final = {"light": LightDecoder, "paper": PaperDecoder}
@@ -138,6 +145,22 @@ DECODERS: Final = {"light": LightDecoder, "paper": PaperDecoder}
 def _ratio(coarse: Triple, fine: Triple) -> Triple:
     """Return how many fine voxels a coarse one spans; 1 between maps that a stem without pooling keeps."""
     return coarse[0] // fine[0], coarse[1] // fine[1], coarse[2] // fine[2]
+
+
+def _to_channels(image: Tensor, block: Triple) -> Tensor:
+    """Make the voxels of each block channels of one voxel; what is missing at the end is filled with 0."""
+    missing = [-size % own for size, own in zip(image.shape[2:], block, strict=True)]
+    image = functional.pad(image, [part for side in reversed(missing) for part in (0, side)])
+    slices, rows, columns = (size // own for size, own in zip(image.shape[2:], block, strict=True))
+    parts = image.reshape(-1, slices, block[0], rows, block[1], columns, block[2])
+    return parts.permute(0, 2, 4, 6, 1, 3, 5).reshape(-1, math.prod(block), slices, rows, columns)
+
+
+def _to_places(x: Tensor, block: Triple) -> Tensor:
+    """Undo `_to_channels`."""
+    slices, rows, columns = x.shape[2:]
+    parts = x.reshape(-1, *block, slices, rows, columns).permute(0, 4, 1, 5, 2, 6, 3)
+    return parts.reshape(-1, 1, slices * block[0], rows * block[1], columns * block[2])
 
 
 def _cut(x: Tensor, like: Tensor) -> Tensor:

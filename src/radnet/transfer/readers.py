@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,7 +194,8 @@ def _seg_planes(files: CaseFiles) -> NDArray[Any]:
     from radnet.masks.seg_reading import read_seg
 
     headers, frames = headers_of(files.stack)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they may quote header values
         found = read_seg(_unpacked(files.mask[0], Path(folder)), headers, frames)
     names = [name for name in found.masks if _is_wanted(name, files)]
     if not names:

@@ -18,11 +18,15 @@ from radnet.config import WindowAugmentationConfig
 from radnet.networks.second_pass import LEAST_SHARE
 from radnet.networks.spec import Triple
 from radnet.training.augmentation import FIELD_NODES, TOP_LEVEL, noise_like
-from radnet.training.grey import blur_in_plane, power_and_gain, receive_field
+from radnet.training.grey import power_and_gain, receive_field
 from radnet.training.order import Rows
 
 ZOOM_MARGIN: Final = 0.3
 """Largest margin of an enlarged box on each side, as a share of its size."""
+
+
+BLUR_DEVIATIONS: Final = 3
+"""Standard deviations after which a blur's kernel ends."""
 
 
 class Variations:
@@ -52,6 +56,7 @@ class Variations:
         self.gain, self.offset, self.gamma = stacked("gain"), stacked("offset"), stacked("gamma")
         self.field = stacked("field")  # (n, 3, 3, 3)
         self.blur, self.noise = stacked("blur"), stacked("noise")
+        self.blur_reach = math.ceil(BLUR_DEVIATIONS * config.blur_voxels)
         self.noise_seeds = [int(one["noise_seed"]) for one in drawn]
 
 
@@ -147,6 +152,29 @@ def vary_grey(images: Tensor, mr: Tensor, drawn: Variations) -> Tensor:
     blank = images == 0
     varied = receive_field(images, drawn.field * mr[:, None, None, None])
     varied = power_and_gain(varied, drawn.gamma, drawn.gain, drawn.offset)
-    varied = blur_in_plane(varied, drawn.blur)
+    varied = blur_planes(varied, drawn.blur, drawn.blur_reach)
     varied = varied + drawn.noise[:, None, None, None] * noise_like(varied, drawn.noise_seeds)
     return (varied.masked_fill(blank, 0).clamp(0, 1) * TOP_LEVEL).round().to(torch.uint8)
+
+
+def blur_planes(images: Tensor, sigma: Tensor, reach: int) -> Tensor:
+    """Blur rows and columns with a Gaussian each.
+
+    Sums of shifted planes: for so few channels several times as fast as a convolution on a processor.
+
+    Args:
+        images: (n, slices, rows, columns).
+        sigma: (n,) standard deviations in voxels.
+        reach: Voxels of the kernel on each side.
+    """
+    offsets = torch.arange(-reach, reach + 1, device=images.device)
+    weights = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]) ** 2)
+    weights = (weights / weights.sum(1, keepdim=True)).to(images.dtype)
+    for axis in (2, 3):
+        size = images.shape[axis]
+        wide = functional.pad(images, (0, 0, reach, reach) if axis == 2 else (reach, reach, 0, 0))
+        images = torch.zeros_like(images)
+        for number in range(2 * reach + 1):
+            part = wide.narrow(axis, number, size)
+            images.addcmul_(part, weights[:, number, None, None, None].expand_as(part))
+    return images
