@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ class StudySummary:
         n_runs: Of the grid, or of this shard of it.
         n_finished: Runs finished now.
         n_known: Runs that were finished before.
-        n_stopped: Runs that the same command goes on with.
+        n_waiting: Runs that were stopped or not begun; the same command goes on with them.
         failed: Names of runs that failed, and why.
     """
 
@@ -94,7 +95,7 @@ class StudySummary:
     n_runs: int
     n_finished: int
     n_known: int
-    n_stopped: int
+    n_waiting: int
     failed: dict[str, str]
 
     @property
@@ -152,7 +153,7 @@ def run_study(
     if any(read_run(job.place) for job in jobs):
         collect(out, [job.run for job in jobs])
         write_results(out, material)
-    return _summary(out, material, jobs, ended)
+    return _summary(out, material, len(jobs), len(jobs) - len(waiting), ended)
 
 
 def gather(
@@ -353,17 +354,17 @@ def _told(
     }
 
 
-def _summary(out: Path, material: Material, jobs: Sequence[Job], ended: Sequence[Ended]) -> StudySummary:
-    def count(outcome: str) -> int:
-        return sum(one.outcome == outcome for one in ended)
-
+def _summary(
+    out: Path, material: Material, n_runs: int, n_known: int, ended: Sequence[Ended]
+) -> StudySummary:
+    counts = Counter(one.outcome for one in ended)
     return StudySummary(
         study=str(out),
         n_cases=len(material.files),
         n_left_out=len(material.left_out),
-        n_runs=len(jobs),
-        n_finished=count("finished"),
-        n_known=len(jobs) - len(ended) + count("known"),
-        n_stopped=count("stopped"),
+        n_runs=n_runs,
+        n_finished=counts["finished"],
+        n_known=n_known + counts["known"],
+        n_waiting=n_runs - n_known - counts["finished"] - counts["known"] - counts["failed"],
         failed={one.name: one.why for one in ended if one.outcome == "failed"},
     )

@@ -44,6 +44,8 @@ TABLES_NAME: Final = "tables.md"
 SCORES_NAME: Final = "scores.csv"
 DIFFERENCES_NAME: Final = "differences.csv"
 FIGURES: Final = "figures"
+FEW_PATIENTS: Final = 10
+"""Below which the tables say how little an interval can tell."""
 PLACES: Final = ("best", "median", "worst")
 
 
@@ -129,7 +131,7 @@ def sections(runs: pl.DataFrame, cases: pl.DataFrame) -> tuple[Section, ...]:
 
 def tables_text(told: Mapping[str, Any], runs: pl.DataFrame, cases: pl.DataFrame) -> str:
     """Write all tables with what must be known to read them."""
-    parts = [f"# Transfer: {told['organ']}", protocol(told, runs)]
+    parts = [f"# Transfer: {told['organ']}", protocol(told, runs, cases)]
     for section in sections(runs, cases):
         parts += [f"## {section.title}", section.note, section.sheet.markdown()]
     return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
@@ -145,12 +147,12 @@ HOW_PAPER: Final = (
 )
 
 
-def protocol(told: Mapping[str, Any], runs: pl.DataFrame) -> str:
+def protocol(told: Mapping[str, Any], runs: pl.DataFrame, cases: pl.DataFrame) -> str:
     """Say in sentences who was tested, how often, and with which budget."""
     study, transfer = told["study"], told["transfer"]
     n_done, n_runs = len(runs), max(told["n_runs"], len(runs))
     how = (
-        f"{runs['fold'].n_unique()} of {study['folds']} folds over patients"
+        f"{study['folds_run'] or study['folds']} of {study['folds']} folds over patients"
         if study["folds"]
         else "one split of 70:15:15 by patient"
     )
@@ -165,8 +167,16 @@ def protocol(told: Mapping[str, Any], runs: pl.DataFrame) -> str:
         f"same budget, {budget}, and kept {weights}. Masks are scored on the voxels of the scan as it was "
         f"stored. A case counts once: its score is the mean over seeds. Brackets are 95 % intervals by "
         f"bootstrap over patients; the surface Dice allows {study['tolerance_mm']:g} mm; a failure is a Dice "
-        "below 50 %."
+        f"below 50 %.{_few(cases)}"
     )
+
+
+def _few(cases: pl.DataFrame) -> str:
+    """Say that few patients make intervals that are too narrow."""
+    count = cases["patient"].n_unique()
+    if count >= FEW_PATIENTS:
+        return ""
+    return f" {count} patients were tested: a bootstrap over so few gives intervals that are too narrow."
 
 
 def curves(out: Path, told: Mapping[str, Any], runs: pl.DataFrame) -> Iterator[tuple[str, Drawing]]:
