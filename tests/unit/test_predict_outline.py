@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from radnet.masks.seg import read_seg
 from radnet.networks.segmenter_spec import SegmenterSpec
 from radnet.networks.spec import NetworkSpec
 from radnet.pipeline import run_pipeline
-from radnet.predict.outline import COLUMNS, outline_series
+from radnet.predict.outline import COLUMNS, EXPLANATIONS, outline_series
 from radnet.transfer.proposal import Rule
 
 ORGAN_GREY = 137
@@ -218,6 +220,58 @@ def test_nifti_files_that_are_no_scans_are_named(tmp_path):
         "bad": "unusable",
         "gone": "unreadable",
     }
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A small segmenter of random weights in its folder."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from radnet.networks.segmentation import build_segmentation
+    from radnet.networks.segmenter import save_segmenter
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("segmenter") / "liver"
+    backbone = NetworkSpec(network="resnet10", width=8, input_shape=(16, 32, 32))
+    spec = SegmenterSpec(backbone=backbone, window=(16, 32, 32), slice_mm=4.0, threshold=0.05)
+    save_segmenter(folder, build_segmentation(spec), {})
+    return folder
+
+
+def test_a_segmenters_folder_is_loaded_and_outlines(tmp_path, trained):
+    """Weights are random: there is a mask, or the row says that nothing was found."""
+    write_dicom(tmp_path / "data")
+    work = scanned(tmp_path / "data", tmp_path / "work")
+    row = table(outline_series(work, trained))["1.2.4"]
+    assert row["reason"] in (None, "no_organ")
+    assert row["organ"] == "liver"
+    assert row["network_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_an_exported_segmenter_outlines_as_torch_does(tmp_path, trained):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    from radnet.networks.export import export_model
+    from radnet.networks.segmenter import load_segmenter
+
+    write_dicom(tmp_path / "data")
+    work = scanned(tmp_path / "data", tmp_path / "work")
+    one = outline_series(work, trained, out=tmp_path / "torch")
+    export_model(trained, "onnx")
+    other = outline_series(work, load_segmenter(trained, backend="onnx"), out=tmp_path / "onnx")
+    rows = [table(summary)["1.2.4"] for summary in (one, other)]
+    assert rows[0]["reason"] == rows[1]["reason"]
+    assert rows[0]["n_voxels"] == pytest.approx(rows[1]["n_voxels"], rel=0.01)
+
+
+def test_outlining_loads_no_torch():
+    code = "import radnet.predict.outline, sys; sys.exit('torch' in sys.modules or 'monai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_reason_is_documented():
+    text = (Path(__file__).parents[2] / "docs/reference/outlines.md").read_text("utf-8")
+    missing = {*EXPLANATIONS, "no_organ", "unusable", "unreadable", "out_of_memory"}
+    assert {word for word in missing if f"`{word}`" not in text} == set()
 
 
 def test_a_mask_keeps_its_size_whatever_the_threshold(tmp_path):
