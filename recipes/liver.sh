@@ -14,11 +14,11 @@ model=${2:?name the folder of a pretrained model}
 out=${3:?name a folder to write}
 seconds=${4:-30}
 executor=${5:-serial}
-labels=${6:-1}
+labels=${6:-}
 config=$(cd "$(dirname "$0")" && pwd)/liver.toml
 minutes=$(awk "BEGIN { print $seconds / 60 }")
 
-radnet study grid "$config" "$data" --model "$model" --out "$out" --labels "$labels" \
-    --max-minutes "$minutes" --executor "$executor"
+radnet study grid "$config" "$data" --model "$model" --out "$out" \
+    --max-minutes "$minutes" --executor "$executor" ${labels:+--labels "$labels"}
 radnet study show "$out"
 echo "The page: $out/index.html"

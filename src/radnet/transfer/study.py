@@ -57,21 +57,26 @@ class Material:
 
     Attributes:
         files: Cases that can be used, by name.
-        cases: The same, prepared.
         left_out: Case and reason.
         preparation: How they were prepared.
+        cache: Where they lie prepared: a large set never is in memory as a whole while runs are done.
         proposals: Windows by case; None where all slices are looked at.
         proposal_report: How well they hold the organ.
         model_digest: Of the pretrained weights.
     """
 
     files: Mapping[str, CaseFiles]
-    cases: tuple[Case, ...]
     left_out: tuple[tuple[str, str], ...]
     preparation: Preparation
+    cache: Path
     proposals: Mapping[str, Proposal] | None
     proposal_report: Mapping[str, Any] | None
     model_digest: str
+
+    def case(self, name: str) -> Case:
+        """Return a prepared case."""
+        (case,) = prepare_cases([self.files[name]], self.preparation, self.cache).cases
+        return case
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +185,9 @@ def gather(
         report = report_proposals(proposals, prepared.cases, settings.organ, spec).to_dict()
     return Material(
         {files.case_id: files for files in found.cases if files.case_id in usable},
-        prepared.cases,
         (*found.left_out, *prepared.left_out),
         wanted,
+        out / CACHE,
         proposals,
         report,
         digest_file(model / WEIGHTS_NAME),
@@ -262,7 +267,7 @@ def _jobs(
             {case: material.files[case] for case in run.cases},
             patients,
             material.preparation,
-            out / CACHE,
+            material.cache,
             taken,
             config.pretrain.network,
             settings,
@@ -312,7 +317,10 @@ def collect(out: Path, runs: Sequence[Run] | None = None) -> tuple[pl.DataFrame,
     if not told:
         raise StudyError(f"{out}: no run is finished yet; the same command goes on")
     frames = []
-    for frame, name in ((pl.DataFrame(told), RUNS_TABLE), (pl.concat(cases), CASES_TABLE)):
+    for frame, name in (
+        (pl.DataFrame(told, infer_schema_length=None), RUNS_TABLE),
+        (pl.concat(cases), CASES_TABLE),
+    ):
         placed = _placed(frame, places).sort("arm_number", "size_number", "fold", "seed")
         write_table(placed, out / name)
         frames.append(placed)

@@ -52,9 +52,8 @@ PLACES: Final = ("best", "median", "worst")
 class Shown(Protocol):
     """What pictures are made from."""
 
-    @property
-    def cases(self) -> tuple[Case, ...]:
-        """Prepared cases."""
+    def case(self, name: str) -> Case:
+        """Return a prepared case."""
         ...
 
     @property
@@ -194,17 +193,16 @@ def _pictures(
     out: Path, told: Mapping[str, Any], cases: pl.DataFrame, material: Shown
 ) -> Iterator[tuple[str, Drawing]]:
     """Draw the best, median and worst case of each arm at its largest size, and figure 2 of the first."""
-    known = {case.case_id: case for case in material.cases}
     for number, (arm, part) in enumerate(_largest(cases)):
         rows = chosen_rows(part)
-        shown = [_outlined(out, row, known[row["case"]], place) for place, row in rows]
+        shown = [_outlined(out, row, material.case(row["case"]), place) for place, row in rows]
         alt = f"{part['title'][0]}: best, median and worst of {len(part)} masks of {told['organ']}."
         yield f"cases-{arm}", outlined_cases(shown, alt)
         if number == 0 and material.proposals is not None:
             row = dict(rows)["median"]
             yield (
                 "windows",
-                _windows(_outlined(out, row, known[row["case"]], ""), row, told, material.proposals),
+                _windows(_outlined(out, row, material.case(row["case"]), ""), row, told, material.proposals),
             )
 
 
