@@ -5,10 +5,12 @@ Read from what `radnet study` wrote; nothing here needs torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import polars as pl
 
 from radnet import __version__
 from radnet.figures.drawing import to_svg
@@ -50,7 +52,7 @@ class StudyView:
         organ: What was outlined.
         protocol: Who was tested, how often, with which budget.
         sections: Tables.
-        curves: SVG, one a size.
+        curves: Words and SVG, one a size.
         pictures: The way to a mask, and cases.
     """
 
@@ -58,7 +60,7 @@ class StudyView:
     organ: str
     protocol: str
     sections: tuple[Section, ...]
-    curves: tuple[str, ...]
+    curves: tuple[tuple[str, str], ...]
     pictures: tuple[Picture, ...]
 
 
@@ -130,12 +132,19 @@ def study_view(folder: Path) -> StudyView:
         told["organ"],
         protocol(told, runs, cases),
         sections(runs, cases),
-        tuple(to_svg(drawing) for _, drawing in curves(folder, told, runs)),
+        tuple(_curves(folder, told, runs)),
         tuple(_pictures(folder, cases)),
     )
 
 
-def _pictures(folder: Path, cases: Any) -> Iterator[Picture]:
+def _curves(folder: Path, told: Mapping[str, Any], runs: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    sizes = runs.sort("size_number")["size"].unique(maintain_order=True)
+    for size, (_, drawing) in zip(sizes, curves(folder, told, runs), strict=True):
+        words = f"Losses of all runs that trained on {size} {'of the' if '%' in size else ''} scans"
+        yield f"{' '.join(words.split())}, as in the paper's figure A1; one panel an arm.", to_svg(drawing)
+
+
+def _pictures(folder: Path, cases: pl.DataFrame) -> Iterator[Picture]:
     """Yield the way to a mask, and the cases of the first arm of each kind."""
     windows = folder / FIGURES / "windows.png"
     if windows.exists():

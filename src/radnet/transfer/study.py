@@ -321,7 +321,7 @@ def collect(out: Path, runs: Sequence[Run] | None = None) -> tuple[pl.DataFrame,
         (pl.DataFrame(told, infer_schema_length=None), RUNS_TABLE),
         (pl.concat(cases), CASES_TABLE),
     ):
-        placed = _placed(frame, places).sort("arm_number", "size_number", "fold", "seed")
+        placed = _placed(frame, places).sort("arm_number", "size_number", "fold", "seed", maintain_order=True)
         write_table(placed, out / name)
         frames.append(placed)
     return frames[0], frames[1]

@@ -137,8 +137,8 @@ def tables_text(told: Mapping[str, Any], runs: pl.DataFrame, cases: pl.DataFrame
 
 
 HOW_COMPARED: Final = (
-    "Mean difference, case by case, of the pretrained arm minus the other; `sure` when the 95 % interval of "
-    "the Dice excludes zero. A lower HD95 is better."
+    "Mean difference, case by case, of the pretrained arm minus the other; sure: the 95 % interval of the "
+    "Dice excludes zero. A lower HD95 is better."
 )
 HOW_PAPER: Final = (
     "3D-RADNet, tables 2 and 3: LiTS, 20 test cases, one run each, without intervals. Other data, so no "
@@ -182,7 +182,8 @@ def curves(out: Path, told: Mapping[str, Any], runs: pl.DataFrame) -> Iterator[t
     """Draw the losses of all runs (figure A1), one picture a size."""
     no_validation = told["study"]["folds"] and not told["study"]["validation"]
     words = "a training scan, not varied" if no_validation else "validation"
-    for (number,), part in runs.partition_by("size_number", as_dict=True, maintain_order=True).items():
+    ordered = runs.sort("size_number", "arm_number", maintain_order=True)
+    for (number,), part in ordered.partition_by("size_number", as_dict=True, maintain_order=True).items():
         ways: dict[str, list[Any]] = {}
         for run, title in part.select("run", "title").iter_rows():
             ways.setdefault(title, []).append(read_history(out / RUNS / run))
