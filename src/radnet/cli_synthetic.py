@@ -13,7 +13,9 @@ from radnet.options import Json
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal files.")]
 Device = Annotated[
     str | None,
-    typer.Option(help="numpy, cpu or cuda; by default the best there is.", show_default=False),
+    typer.Option(
+        help="numpy, cpu or cuda; by default a GPU if there is one, else numpy.", show_default=False
+    ),
 ]
 
 

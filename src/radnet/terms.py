@@ -74,6 +74,8 @@ EXCLUSION_STEPS: Final = (
     "unsupported_object",
     "duplicate_instance",
     *(verdict for verdict in GEOMETRIES if verdict not in ("uniform", "time_series")),
+    "colour",
+    "no_pixel_size",
     "oblique",
     "too_few_slices",
     "no_description",

@@ -15,6 +15,7 @@ from labelled_volumes import row_of, write_labelled
 from report_archive import Archive
 from test_pretrain import tiny
 
+from radnet.config import load_config
 from radnet.errors import TrainingError, WorkspaceError
 from radnet.networks.folder import load_model
 from radnet.pretrain.evaluate import EvaluationSummary, evaluate_run
@@ -226,6 +227,29 @@ def test_what_has_to_do_with_training_is_refused(name: str, work: Path, tmp_path
 def test_what_cannot_be_measured_is_told(options: dict[str, str], match: str, work: Path) -> None:
     with pytest.raises(TrainingError, match=match):
         evaluate_run(**{"run": "run", "work": work, **options})
+
+
+def record_grey_levels(work: Path, **changes: Any) -> None:
+    """Write the record that the volumes were made with a changed configuration."""
+    config = {"volumes": load_config(changes={"volumes": changes}).volumes.model_dump(mode="json")}
+    Workspace(work).write_record("volumes", "4-volumes", config, {}, (), "0")
+
+
+def test_a_model_remembers_how_its_volumes_were_made(tmp_path: Path) -> None:
+    write_labelled(tmp_path, [row(number) for number in range(60)], 64)
+    record_grey_levels(tmp_path, ct_window=(-160, 240))
+    pretrain(tmp_path, tiny(epochs=1), "run")
+    assert load_model(tmp_path / "5-pretrain/run").spec.ct_window == (-160, 240)
+    assert "from -160 to 240 HU" in (tmp_path / "5-pretrain/run/README.md").read_text()
+
+
+def test_volumes_of_other_grey_levels_are_refused(work: Path, tmp_path: Path) -> None:
+    write_labelled(tmp_path / "other", [row(number) | {"patient": "new"} for number in range(20)])
+    record_grey_levels(tmp_path / "other", ct_window=(-160, 240))
+    with pytest.raises(
+        TrainingError, match=r"ct_window = \[-160.0, 240.0\].*learnt with \[-1000.0, 1000.0\]"
+    ):
+        evaluate_run(work / "5-pretrain/run", tmp_path / "other", split="all")
 
 
 def test_a_split_of_another_workspace_is_refused(work: Path, tmp_path: Path) -> None:

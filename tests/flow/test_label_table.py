@@ -123,7 +123,11 @@ def test_numbers_that_are_none_are_unreadable_not_absent() -> None:
         ),
         pytest.param("mod,descripton\nCT,x\n", r"no column named by a DICOM keyword", id="no known column"),
         pytest.param("", r"is not a readable csv table", id="empty file"),
-        pytest.param("Modality,SeriesDescription\nCT,a,b,c\n", r"is not a readable csv table", id="ragged"),
+        pytest.param(
+            "Modality,SeriesDescription\nCT,a\nCT,a,b,c\n",
+            r"line 3 has 4 cells and the header 2",
+            id="ragged",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:

@@ -26,6 +26,8 @@ KEEPER: dict[str, Any] = {
     "form": "original",
     "view": "axial",
     "view_status": "decided",
+    "SamplesPerPixel": 1,
+    "PixelSpacing": [0.7, 0.7],
 }
 TYPES = {
     "sequence": pl.String,
@@ -57,6 +59,8 @@ def test_a_good_stack_is_kept() -> None:
     [
         pytest.param({"geometry": "missing_slice"}, "missing_slice", id="geometry"),
         pytest.param({"geometry": "time_series"}, "time_series", id="time series"),
+        pytest.param({"SamplesPerPixel": 3}, "colour", id="colour"),
+        pytest.param({"PixelSpacing": [0.0, 0.7]}, "no_pixel_size", id="pixels without a size"),
         pytest.param({"view": None}, "oblique", id="decided without a plane"),
         pytest.param({"view": None, "view_status": "unknown"}, "unknown_view", id="unknown plane"),
         pytest.param({"view": None, "view_status": "conflict"}, "unknown_view", id="planes in conflict"),
@@ -96,6 +100,7 @@ def test_a_person_excludes_and_keeps_but_makes_no_volume_of_a_broken_stack() -> 
     assert judge(decision="exclude")["reasons"] == ["excluded_by_person"]
     assert judge(decision="keep", sequence="stir", n_slices=3)["decision"] == "keep"
     assert judge(decision="keep", geometry="missing_slice")["reasons"] == ["missing_slice"]
+    assert judge(decision="keep", SamplesPerPixel=3)["reasons"] == ["colour"]
 
 
 stacks = st.lists(

@@ -175,3 +175,8 @@ def test_a_pipe_in_place_of_a_listed_file_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
         open_blob(str(tmp_path / "pipe"))
+
+
+def test_a_workspace_is_no_source_of_itself(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"is the workspace itself; name the folder"):
+        list(walk([tmp_path], exclude=tmp_path))

@@ -164,7 +164,7 @@ def test_words_of_the_truth_are_those_of_the_project(truth):
 
 def test_every_reason_but_those_of_files_and_policies_occurs(truth):
     of_files = {"unreadable", "unsupported_object", "duplicate_instance"}
-    elsewhere = {"no_description", "unknown_view", "excluded_by_person"}
+    elsewhere = {"colour", "no_pixel_size", "no_description", "unknown_view", "excluded_by_person"}
     assert {row["reason"] for row in truth} - {""} == set(EXCLUSION_STEPS) - of_files - elsewhere
 
 

@@ -17,6 +17,8 @@ from radnet.tables import TEXTS
 from radnet.terms import EXCLUSION_STEPS, GEOMETRIES
 
 REFORMAT: Final = "reformat"
+UNBUILDABLE: Final = frozenset({*GEOMETRIES, "colour", "no_pixel_size"})
+"""Reasons of stacks that make no volume of grey levels, whatever a person decides."""
 
 
 def add_exclusions(
@@ -27,8 +29,8 @@ def add_exclusions(
     Args:
         stacks: Stacks with their labels.
         config: What is kept.
-        decisions: A person's `exclude` always holds; `keep` lifts every reason but a geometry that makes no
-            volume.
+        decisions: A person's `exclude` always holds; `keep` lifts every reason but those of which no volume
+            can be made.
         target_slices: Slices of a volume, for the effective spacing.
 
     Source: 3D-RADNet sections 2.1 and 3.
@@ -40,7 +42,7 @@ def add_exclusions(
     )
     lifted = pl.col("excluded_by_person").not_().fill_null(False)
     listed = [
-        pl.when(holds.fill_null(False) & (~lifted | (step in GEOMETRIES))).then(pl.lit(step))
+        pl.when(holds.fill_null(False) & (~lifted | (step in UNBUILDABLE))).then(pl.lit(step))
         for step, holds in _tests(config).items()
     ]
     reasons = pl.concat_list(listed).list.drop_nulls().cast(TEXTS)
@@ -60,6 +62,8 @@ def _tests(config: LabelsConfig) -> dict[str, pl.Expr]:
     other_sequence = ~sequence.is_in(list(config.keep_sequences))
     tests = {
         **{verdict: pl.col("geometry") == verdict for verdict in refused},
+        "colour": pl.col("SamplesPerPixel") > 1,
+        "no_pixel_size": pl.col("PixelSpacing").list.min() <= 0,
         "oblique": oblique,
         "too_few_slices": pl.col("n_slices") < config.min_slices,
         "no_description": _blank("SeriesDescription") & config.require_description,

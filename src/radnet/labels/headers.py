@@ -7,6 +7,7 @@ texts like any other, and no number where one is due. What cannot be read is ref
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -110,7 +111,23 @@ def _read_csv(path: Path) -> pl.DataFrame:
     separator = max(SEPARATORS, key=header.count)
     if header.count(separator) > header.count(","):
         raise TableError(f"{path}: columns must be separated by commas, not {SEPARATORS[separator]}")
-    return pl.read_csv(data, infer_schema=False)
+    try:
+        return pl.read_csv(data, infer_schema=False)
+    except pl.exceptions.PolarsError:
+        _refuse_ragged(path, data.decode())
+        raise
+
+
+def _refuse_ragged(path: Path, text: str) -> None:
+    """Refuse a table whose lines have more cells than its header, and name the first."""
+    rows = csv.reader(text.splitlines(keepends=True))
+    n_columns = len(next(rows, []))
+    for row in rows:
+        if len(row) > n_columns:
+            raise TableError(
+                f"{path}: line {rows.line_num} has {len(row)} cells and the header {n_columns}; "
+                "put texts with commas into quotes"
+            )
 
 
 def typed_headers(frame: pl.DataFrame) -> pl.DataFrame:

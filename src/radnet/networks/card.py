@@ -35,7 +35,7 @@ features = model.embed(volumes)  # (n, {embedding})
 | | |
 |---|---|
 | Network | {network}, width {width}, {norm} normalisation |
-| Input | {shape} slices, rows, columns; grey levels by `{intensity}` |
+| Input | {shape} slices, rows, columns; grey levels {grey_levels} |
 | Sequence | {sequences} |
 | View | {views} |
 | Contrast | {contrasts} |
@@ -77,7 +77,7 @@ def render_card(
         norm=spec.norm,
         shape=" x ".join(map(str, spec.input_shape)),
         embedding=spec.embedding,
-        intensity=spec.intensity,
+        grey_levels=_grey_levels(spec),
         sequences=", ".join(spec.sequences),
         views=", ".join(spec.views),
         contrasts=", ".join(spec.contrasts),
@@ -86,3 +86,10 @@ def render_card(
         training_data="\n".join(f"- {key}: {value}" for key, value in data.items()) or "Not recorded.",
         measured=measured.strip() or "Not measured yet.",
     )
+
+
+def _grey_levels(spec: NetworkSpec) -> str:
+    if spec.intensity == "min_max":
+        return "by `min_max`"
+    (low, high), (lowest, highest) = spec.ct_window, spec.mr_percentiles
+    return f"from {low:g} to {high:g} HU, in MR from percentile {lowest:g} to {highest:g}"

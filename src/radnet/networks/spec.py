@@ -85,6 +85,10 @@ class NetworkSpec(Frozen):
     training data, so that the head learns at the scale of the others."""
     intensity: Literal["windows", "min_max"] = "windows"
     """How the volumes' grey levels were made (`[volumes] intensity`); new scans must be made the same way."""
+    ct_window: tuple[float, float] = (-1000.0, 1000.0)
+    """HU that became grey levels 0 and 255 (`[volumes] ct_window`)."""
+    mr_percentiles: tuple[float, float] = (0.5, 99.5)
+    """Percentiles that became grey levels 0 and 255 (`[volumes] mr_percentiles`)."""
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSpec:

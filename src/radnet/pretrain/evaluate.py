@@ -23,7 +23,7 @@ from radnet.pretrain.files import Evaluation, update_card, write_evaluation
 from radnet.pretrain.predictions import Predictions, predict
 from radnet.pretrain.reliability import reliabilities
 from radnet.pretrain.rulers import collection_probe, compare
-from radnet.pretrain.samples import open_store, read_samples
+from radnet.pretrain.samples import open_store, read_samples, refuse_other_grey_levels
 from radnet.pretrain.table1 import make_table1
 from radnet.pretrain.worst import worst_mistakes
 from radnet.tables import read_table
@@ -97,7 +97,9 @@ def evaluate_run(
     """
     workspace = Workspace(work)
     folder = runs.find_run(run, workspace)
-    heads = tuple(read_config(folder)["metadata"]["heads"])
+    learnt = read_config(folder)
+    heads = tuple(learnt["metadata"]["heads"])
+    refuse_other_grey_levels(workspace, learnt["network"])
     data = _data(folder, workspace, split, config)
     tested, fitted = _predict_all(folder, data, progress)
     rulers = (

@@ -6,13 +6,14 @@ One row a volume of the store: a kept stack that was built. Only labels and iden
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 from radnet.config import RadnetConfig
 from radnet.errors import TrainingError
 from radnet.labels.headers import read_headers
+from radnet.networks.spec import NetworkSpec
 from radnet.tables import TEXT, read_table
 from radnet.volumes.store import VolumeStore
 from radnet.workspace import Workspace, digest_file
@@ -23,6 +24,8 @@ VOLUMES: Final = "4-volumes"
 INDEX: Final = f"{VOLUMES}/index.parquet"
 READ: Final = (SERIES, LABELS, INDEX)
 """What training and evaluation read of a workspace, beside the shards."""
+GREY_LEVELS: Final = ("intensity", "ct_window", "mr_percentiles")
+"""Settings that say how grey levels are made, in `[volumes]` and in `NetworkSpec` alike."""
 
 _LABEL_COLUMNS: Final = [
     *("stack_id", "patient", "StudyInstanceUID", "SeriesInstanceUID", "acquisition_group"),
@@ -71,6 +74,35 @@ def read_samples(workspace: Workspace, collections: Path | None = None) -> pl.Da
 def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
     """Digest the tables that are read of a workspace, as far as they are there."""
     return {name: digest_file(workspace.root / name) for name in READ if (workspace.root / name).exists()}
+
+
+def grey_levels(workspace: Workspace, config: RadnetConfig) -> dict[str, Any]:
+    """Tell how the volumes' grey levels were made, by the names of `NetworkSpec`.
+
+    Args:
+        workspace: Its record tells; drawn volumes have none, since windows vary among them.
+        config: Tells where there is no record.
+    """
+    record = workspace.read_record(VOLUMES)
+    made = record.config.get("volumes", {}) if record else {}
+    return {name: made.get(name, getattr(config.volumes, name)) for name in GREY_LEVELS}
+
+
+def refuse_other_grey_levels(workspace: Workspace, spec: NetworkSpec) -> None:
+    """Refuse volumes whose grey levels were made in another way than those that a network learnt from.
+
+    Raises:
+        TrainingError: If they were; names the first setting that differs.
+    """
+    record = workspace.read_record(VOLUMES)
+    made = record.config.get("volumes", {}) if record else {}
+    learnt = spec.model_dump(mode="json", include=set(GREY_LEVELS))
+    for name in GREY_LEVELS:
+        if made.get(name, learnt[name]) != learnt[name]:
+            raise TrainingError(
+                f"{workspace.root / VOLUMES} was made with volumes.{name} = {made[name]}, and the network "
+                f"learnt with {learnt[name]}; build volumes with the network's settings in another workspace"
+            )
 
 
 def open_store(workspace: Workspace) -> VolumeStore:

@@ -33,7 +33,7 @@ from radnet.networks.spec import NetworkSpec, make_spec
 from radnet.pretrain.checks import refuse_unlearnable
 from radnet.pretrain.losses import LabelLosses
 from radnet.pretrain.runs import CURVES_NAME, FOLDER, METRICS_NAME, SPLIT_NAME, WEIGHTS_NAME
-from radnet.pretrain.samples import inputs, open_store, read_samples
+from radnet.pretrain.samples import grey_levels, inputs, open_store, read_samples
 from radnet.pretrain.targets import Batch, VolumeReader
 from radnet.pretrain.task import LabelTask
 from radnet.tables import write_table
@@ -172,7 +172,7 @@ def _prepare(workspace: Workspace, config: RadnetConfig, name: str) -> _Run:
     samples = samples.with_columns(split_samples(samples, settings).alias("split"))
     samples = samples.filter(pl.col("split").is_not_null())
     training, validation = (samples.filter(pl.col("split") == part) for part in (TRAINING, VALIDATION))
-    spec = _spec(config, training)
+    spec = _spec(workspace, config, training)
     store = open_store(workspace)
     reader = VolumeReader(store, training, spec)
     refuse_unlearnable(reader.targets, settings.heads, spec)
@@ -180,7 +180,7 @@ def _prepare(workspace: Workspace, config: RadnetConfig, name: str) -> _Run:
     return _Run(folder, settings, samples, spec, reader, VolumeReader(store, validation, spec))
 
 
-def _spec(config: RadnetConfig, training: pl.DataFrame) -> NetworkSpec:
+def _spec(workspace: Workspace, config: RadnetConfig, training: pl.DataFrame) -> NetworkSpec:
     settings = config.pretrain
     spacing = training["effective_spacing_mm"]
     chosen = {"width": settings.width, "stem": settings.stem}
@@ -190,7 +190,7 @@ def _spec(config: RadnetConfig, training: pl.DataFrame) -> NetworkSpec:
         input_shape=settings.input_shape,
         embedding=settings.embedding,
         sequences=config.labels.keep_sequences,
-        intensity=config.volumes.intensity,
+        **grey_levels(workspace, config),
         spacing_mean_mm=spacing.mean(),
         spacing_std_mm=spacing.std() or 1.0,
         **{key: value for key, value in chosen.items() if value is not None},

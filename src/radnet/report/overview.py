@@ -24,6 +24,8 @@ MEANINGS: Final[dict[str, str]] = {
     "variable_spacing": "the distance between slices changes",
     "sheared": "slices shifted against each other, as by gantry tilt",
     "mixed_orientation": "several orientations in one stack, as in localizers",
+    "colour": "images in colour, not in grey levels",
+    "no_pixel_size": "pixels without a size in millimetres",
     "oblique": "no axial, coronal or sagittal plane",
     "too_few_slices": "fewer slices than asked for",
     "no_description": "no series description",

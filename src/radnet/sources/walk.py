@@ -41,7 +41,7 @@ def walk(sources: Iterable[Path | str], exclude: Path | None = None) -> Iterator
         An Entry for every regular file, a Refused for everything that is none or cannot be looked at.
 
     Raises:
-        SourceError: If a source does not exist or cannot be looked at.
+        SourceError: If a source does not exist, cannot be looked at, or is what is passed over.
     """
     roots = sorted({os.path.abspath(source) for source in sources})
     walker = _Walker(exclude)
@@ -63,14 +63,19 @@ class _Walker:
 
     def add_root(self, root: str) -> None:
         try:
-            mode = os.stat(root).st_mode
+            status = os.stat(root)
         except OSError as error:
             raise SourceError(
                 f"{text_of(root)}: there is no such source ({error.strerror}); "
                 "name a folder, a zip or tar file, or a DICOM file"
             ) from error
+        if stat.S_ISDIR(status.st_mode) and _key(status) in self._seen:
+            raise SourceError(
+                f"{text_of(root)}: is the workspace itself; name the folder that holds the DICOM files, or "
+                "another workspace by --work"
+            )
         # a named file may lie in a named folder: it is looked at last, like a link
-        (self._folders if stat.S_ISDIR(mode) else self._file_links).append((root, root))
+        (self._folders if stat.S_ISDIR(status.st_mode) else self._file_links).append((root, root))
 
     def run(self) -> Iterator[Entry | Refused]:
         self._folders.reverse()

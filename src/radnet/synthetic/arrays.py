@@ -27,7 +27,8 @@ class Arrays:
 
     Args:
         device: `numpy`, or a torch device such as `cpu`, `cuda` or `cuda:1`. By default torch on its first
-            GPU when there is one, torch's CPU when it is installed, else NumPy.
+            GPU when there is one, else NumPy, which is the faster on a processor
+            (`benchmarks/synthetic_volumes.py`).
 
     Attributes:
         device: The device's name.
@@ -137,7 +138,7 @@ def _best_device() -> str:
         return NUMPY
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() else NUMPY
 
 
 def _torch(device: str) -> Any:

@@ -109,7 +109,7 @@ def write_contact_sheet(
         out: PNG file.
         seed: Of bodies, protocols and noise.
         real: Workspace whose volumes are put below.
-        device: `numpy`, or a device of torch; by default the best there is.
+        device: `numpy`, or a device of torch; by default a GPU if there is one, else numpy.
         cell: Side of one picture in pixels.
         progress: Called with the rows drawn so far and in all.
 

@@ -73,7 +73,7 @@ def write_volumes(
         count: Volumes.
         bodies: Bodies that are scanned; half are women's.
         seed: Equal seeds give equal volumes on one device.
-        device: `numpy`, or a device of torch; by default the best there is.
+        device: `numpy`, or a device of torch; by default a GPU if there is one, else numpy.
         design: What the volumes are made of.
         progress: Called with the volumes written so far and in all.
         weight_kg: Of all bodies; None draws it.

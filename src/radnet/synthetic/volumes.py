@@ -125,7 +125,7 @@ def draw_volumes(
         seed: Of the stream.
         count: How many; endlessly when None.
         start: Number of the first.
-        device: `numpy`, or a device of torch; by default the best there is.
+        device: `numpy`, or a device of torch; by default a GPU if there is one, else numpy.
         design: What the stream is made of.
 
     Raises:

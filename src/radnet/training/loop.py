@@ -23,6 +23,7 @@ from radnet.errors import TrainingError
 from radnet.executors import Progress, silent
 from radnet.training.average import Average
 from radnet.training.board import Board
+from radnet.training.convolutions import lengthen_convolutions
 from radnet.training.history import write_history
 from radnet.training.optimiser import learning_rate, make_optimizer, set_learning_rate
 from radnet.training.order import Rows, epoch_steps, plain_batches, read_ahead, steps_in_epoch
@@ -148,6 +149,7 @@ class Loop(Generic[B]):
         self._fabric, self._config, self._folder = fabric, config, folder
         self._training, self._validation = training, validation
         self._settings, self._keep_best = dict(settings), keep_best
+        lengthen_convolutions(task)
         self._task = task.to(fabric.device)
         self._average = Average(self._task, config.ema_decay)
         self._optimizer = make_optimizer(self._task, config, self._task.rate_share)
