@@ -18,6 +18,7 @@ from radnet.cli_networks import export, networks
 from radnet.cli_pretrain import evaluate, pretrain
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
+from radnet.cli_study import study_app
 from radnet.cli_synthetic import contact_sheet, synthesize
 from radnet.cli_transfer import transfer
 from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 
 app.add_typer(rules_app)
+app.add_typer(study_app)
 
 Sources = Annotated[list[Path], typer.Argument(help="Folders, zip or tar(.gz) archives, or DICOM files.")]
 ExecutorName = Annotated[

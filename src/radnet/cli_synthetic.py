@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -18,12 +18,23 @@ Device = Annotated[
     ),
 ]
 
+BODIES: Final = 12
+"""Bodies of training volumes, unless asked otherwise."""
+
 
 def synthesize(
-    out: Annotated[Path, typer.Argument(help="Folder to make; must be new or empty.")],
-    patients: Annotated[int, typer.Option(min=1, help="How many bodies.")] = 12,
+    out: Annotated[Path, typer.Argument(help="Folder to make; must be new, empty or left unfinished.")],
+    patients: Annotated[
+        int | None,
+        typer.Option(help="How many bodies; by default as many as the preset has.", show_default=False),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="What is written: tiny, demo (the default), traps, paper or liver.", show_default=False
+        ),
+    ] = None,
     seed: Seed = 1,
-    small: Annotated[bool, typer.Option("--small", help="A few short series, for tests.")] = False,
     volumes: Annotated[
         int | None,
         typer.Option(min=1, help="Write so many training volumes and labels instead.", show_default=False),
@@ -33,6 +44,10 @@ def synthesize(
         typer.Option(min=35, max=180, help="Weight of all bodies of training volumes.", show_default=False),
     ] = None,
     device: Device = None,
+    executor: Annotated[str, typer.Option(help="processes, serial or dask://host:port.")] = "processes",
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; by default one a CPU.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a synthetic DICOM archive with known truth, or volumes with labels, to try everything on.
@@ -41,21 +56,40 @@ def synthesize(
 
     Example: radnet synthesize training --volumes 600 --patients 40
     """
+    from radnet.executors import Workers
+
+    _check_options(preset, volumes, weight_kg, device)
     with progress_bars() as bar:
-        if volumes is None:
-            from radnet.synthetic.archive import write_archive
+        if volumes is not None:
+            from radnet.synthetic.volume_files import write_volumes
 
-            print_outcome(
-                write_archive(out, patients=patients, seed=seed, small=small, progress=bar("synthesize")),
-                as_json,
+            bodies = BODIES if patients is None else patients
+            made = write_volumes(
+                out, volumes, bodies, seed, device, progress=bar("synthesize"), weight_kg=weight_kg
             )
+            print_outcome(made, as_json)
             return
-        from radnet.synthetic.volume_files import write_volumes
+        where = Workers(executor, workers)
+        if preset == "liver":
+            from radnet.synthetic.lits import write_lits
 
-        summary = write_volumes(
-            out, volumes, patients, seed, device, progress=bar("synthesize"), weight_kg=weight_kg
-        )
+            print_outcome(write_lits(out, patients, seed, where, bar("synthesize")), as_json)
+            return
+        from radnet.synthetic.archive import write_archive
+
+        summary = write_archive(out, patients, seed, preset or "demo", where, bar("synthesize"))
     print_outcome(summary, as_json)
+
+
+def _check_options(
+    preset: str | None, volumes: int | None, weight_kg: float | None, device: str | None
+) -> None:
+    """Refuse options that would have no effect."""
+    if volumes is not None and preset is not None:
+        raise typer.BadParameter("--volumes makes training volumes and --preset scans; give one of them")
+    for name, value in (("--weight-kg", weight_kg), ("--device", device)):
+        if volumes is None and value is not None:
+            raise typer.BadParameter(f"{name} is for training volumes; give --volumes too")
 
 
 def contact_sheet(

@@ -90,13 +90,13 @@ def transfer(
     changes = {"transfer": {name: value for name, value in given.items() if value is not None}}
     settings = resolve_config(config, policy, changes=changes)
     with progress_bars() as bar:
-        summary = TRANSFER.load()(data, model, out, settings, _numbers(labels), cache, bar)
+        summary = TRANSFER.load()(data, model, out, settings, parse_labels(labels), cache, bar)
     print_outcome(summary, as_json)
     if not summary.training.finished:
         raise typer.Exit(INTERRUPTED)
 
 
-def _numbers(text: str | None) -> tuple[int, ...] | None:
+def parse_labels(text: str | None) -> tuple[int, ...] | None:
     """Read labels from `1,2`."""
     if text is None:
         return None

@@ -22,6 +22,7 @@ from radnet.learning import LearningConfig as LearningConfig
 from radnet.learning import TrainingConfig as TrainingConfig
 from radnet.learning import TransferConfig as TransferConfig
 from radnet.learning import WindowAugmentationConfig as WindowAugmentationConfig
+from radnet.studies import StudyConfig
 from radnet.terms import GEOMETRIES, PAPER_SEQUENCES, SEQUENCES
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ class RadnetConfig(Table):
     volumes: VolumesConfig = VolumesConfig()
     pretrain: PretrainConfig = PretrainConfig()
     transfer: TransferConfig = TransferConfig()
+    study: StudyConfig = StudyConfig()
     report: ReportConfig = ReportConfig()
 
 
@@ -294,9 +296,12 @@ def _fault(error: ErrorDetails) -> str:
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
     model: type[BaseModel] = RadnetConfig
     for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        assert isinstance(annotation, type)
-        model = annotation
+        if isinstance(part, int):  # of a list, whose own part gave the model already
+            continue
+        annotation = model.model_fields[part].annotation
+        item = next(iter(get_args(annotation)), annotation)
+        assert isinstance(item, type)
+        model = item
     return model
 
 

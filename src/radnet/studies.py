@@ -6,12 +6,13 @@ where the file names none. What all arms share stands in [transfer]; an arm name
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from radnet.learning import Count, Positive, Share, Table
+from radnet.errors import StudyError
+from radnet.learning import Count, Positive, Table
 
 Network = Literal["model", "unet", "segresnet"]
 Init = Literal["pretrained", "scratch", "medicalnet"]
@@ -25,7 +26,7 @@ OF_THE_GRID: Final = ("init", "freeze", "seed", "organ")
 
 
 def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(map(str, values))) < len(values):
+    if len(set(map(repr, values))) < len(values):
         raise ValueError("a value stands twice")
     return values
 
@@ -45,6 +46,8 @@ class ArmConfig(Table):
     """Encoder blocks that do not learn."""
     sizes: Annotated[tuple[Size, ...], AfterValidator(_each_once)] = ()
     """Sizes at which it runs; by default all of the study's."""
+    seeds: Annotated[tuple[int, ...], AfterValidator(_each_once)] = ()
+    """Seeds with which it runs; by default all of the study's."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Keys of [transfer] that are different in this arm, e.g. { lr = 0.003 }."""
 
@@ -90,13 +93,11 @@ class StudyConfig(Table):
     )
     """Each draws first weights, order, augmentation and which cases are in the smaller sets."""
     folds: Annotated[int, Field(ge=0)] = 0
-    """0 keeps one test set; n tests each patient once, in n parts."""
+    """0 splits 70:15:15 once (section 3.2); n tests each patient once, in n parts."""
     folds_run: Count | None = None
     """The first so many folds alone."""
-    validation_share: Share = 0.15
-    """Of the patients, in one split; with folds, of those who do not test."""
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Of the patients, in one split (section 3.2: 70:15:15)."""
+    validation: Annotated[int, Field(ge=0)] = 1
+    """With folds: patients of each fold's others who validate; with 0 the last weights are kept."""
     split_seed: Annotated[int, Field(ge=0)] = 1
     """Draws who tests and who validates."""
     tolerance_mm: Positive = 5.0
@@ -154,3 +155,16 @@ def with_medicalnet(arms: Iterable[ArmConfig]) -> tuple[ArmConfig, ...]:
     """Add the arm of MedicalNet's weights, unless one takes them already."""
     arms = tuple(arms)
     return arms if any(arm.init == "medicalnet" for arm in arms) else (*arms, MEDICALNET)
+
+
+def chosen_arms(arms: Sequence[ArmConfig], names: Sequence[str]) -> tuple[ArmConfig, ...]:
+    """Return the arms of some names, in the order of the grid; all when none are named.
+
+    Raises:
+        StudyError: If a name is none of theirs.
+    """
+    known = [arm.name for arm in arms]
+    for name in names:
+        if name not in known:
+            raise StudyError(f"arm '{name}' is none of the study's; it has {', '.join(known)}")
+    return tuple(arm for arm in arms if not names or arm.name in names)

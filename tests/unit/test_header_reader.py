@@ -149,6 +149,8 @@ B_VALUES = {
     "ge": (0x0043, "GEMS_PARM_01", 0x39, "IS", ["1000000600", "8", "0", "0"], 600.0),
     "ge-unflagged": (0x0043, "GEMS_PARM_01", 0x39, "IS", ["50", "8", "0", "0"], 50.0),
     "philips": (0x2001, "Philips Imaging DD 001", 0x03, "FL", 1000.0, 1000.0),
+    "uih": (0x0065, "Image Private Header", 0x09, "FD", 800.0, 800.0),
+    "uih-unknown-vr": (0x0065, "Image Private Header", 0x09, "UN", struct.pack("<d", 5), 5.0),
     "philips-unknown-vr": (0x2001, "Philips Imaging DD 001", 0x03, "UN", struct.pack("<f", 5), 5.0),
     "stranger": (0x0019, "SOMEONE ELSE", 0x0C, "IS", "800", None),
 }

@@ -214,3 +214,44 @@ def test_studies_stay_whole_across_batches(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("radnet.labels.table.BATCH_ROWS", 2)
 
     assert study(*rows) == whole == [("yes", "says-given")] * 3 + [("yes", "after-enhanced")] * 3
+
+
+def kernels(
+    *texts: str, times: tuple[str, ...], groups: tuple[str, ...]
+) -> list[tuple[str | None, str | None]]:
+    """Label CT series of one study that may share acquisitions."""
+    headers = {
+        "StudyInstanceUID": "1.2",
+        "Modality": "CT",
+        "SeriesDescription": texts,
+        "AcquisitionTime": times,
+        "acquisition_group": groups,
+    }
+    labels = Labeller(RadnetConfig().labels).label(pl.DataFrame(headers)).labels
+    return list(zip(labels["contrast"], labels["contrast_rule"], strict=True))
+
+
+def test_reconstructions_of_one_acquisition_have_its_agent() -> None:
+    found = kernels("CHEST +C", "LUNG 1.0", "SAG 3.0", times=("100000",) * 3, groups=("a",) * 3)
+
+    assert found[1:] == [("yes", "of-an-enhanced-acquisition")] * 2
+
+
+def test_reconstructions_of_a_plain_acquisition_are_plain_though_an_agent_follows() -> None:
+    found = kernels(
+        "CHEST W/O", "LUNG 1.0", "CHEST +C", times=("100000", "100000", "100500"), groups=("a", "a", "b")
+    )
+
+    assert found[1] == ("no", "of-a-plain-acquisition")
+
+
+def test_a_number_that_repeats_at_another_time_is_another_acquisition() -> None:
+    found = kernels("CHEST W/O", "LUNG 1.0", times=("100000", "100500"), groups=("a", "a"))
+
+    assert found[1] == (None, None)
+
+
+def test_reconstructions_that_contradict_each_other_say_nothing_of_a_third() -> None:
+    found = kernels("CHEST W/O", "CHEST +C", "LUNG 1.0", times=("100000",) * 3, groups=("a",) * 3)
+
+    assert found[2] == (None, None)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radnet.errors import MaskError
-from radnet.masks.nifti import read_nifti
+from radnet.masks.nifti import read_nifti, write_nifti_mask
 
 VALUES = np.arange(2 * 3 * 4, dtype=np.int16).reshape(2, 3, 4)
 
@@ -144,3 +144,48 @@ def test_an_image_of_another_kind_is_refused(tmp_path):
     nib.save(nib.MGHImage(VALUES.astype(np.int32), np.eye(4)), path)
     with pytest.raises(MaskError, match="is a MGHImage; expected a NIfTI file"):
         read_nifti(path)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    order=st.permutations([0, 1, 2]),
+    signs=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),
+    top=st.sampled_from([1, 255, 300]),
+)
+def test_a_written_mask_keeps_every_voxel_in_its_place(order, signs, top):
+    affine = np.eye(4)
+    affine[:3, :3] = 0
+    for axis, along in enumerate(order):
+        affine[along, axis] = signs[axis] * (1.5 + axis)
+    affine[:3, 3] = 4, -5, 6
+    mask = (VALUES.transpose(2, 1, 0) * (top // 23)).astype(np.int32)
+    with tempfile.TemporaryDirectory() as folder:
+        write_nifti_mask(Path(folder) / "mask.nii.gz", mask, affine)
+        volume = read_nifti(Path(folder) / "mask.nii.gz")
+    for value in np.unique(mask)[1:]:
+        here = np.argwhere(volume.values == value) @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+        there = np.argwhere(mask == value) @ affine[:3, :3].T + affine[:3, 3]
+        np.testing.assert_allclose(sorted(map(tuple, here)), sorted(map(tuple, there)), atol=1e-4)
+
+
+def test_equal_masks_give_equal_bytes(tmp_path):
+    for name in ("a", "b"):
+        write_nifti_mask(tmp_path / f"{name}.nii.gz", VALUES.astype(bool), np.eye(4)[[2, 1, 0, 3]])
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "mask", "affine", "message"),
+    [
+        ("mask.png", VALUES, np.eye(4), "is no name of a NIfTI file"),
+        ("mask.nii", VALUES[0], np.eye(4), "has 2 dimensions"),
+        ("mask.nii", VALUES - 1, np.eye(4), "whole numbers from 0 to 32767"),
+        ("mask.nii", VALUES / 2, np.eye(4), "whole numbers from 0 to 32767"),
+        ("mask.nii", VALUES, np.zeros((4, 4)), "does not span a volume"),
+    ],
+)
+def test_what_is_no_mask_is_not_written(tmp_path, name, mask, affine, message):
+    with pytest.raises(MaskError, match=message):
+        write_nifti_mask(tmp_path / name, mask, affine)
+    assert not list(tmp_path.iterdir())

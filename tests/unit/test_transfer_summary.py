@@ -11,10 +11,10 @@ import pytest
 
 from radnet.transfer.study_tables import (
     differences_csv,
-    differences_markdown,
-    paper_markdown,
+    differences_sheet,
+    paper_sheet,
     scores_csv,
-    scores_markdown,
+    scores_sheet,
 )
 from radnet.transfer.summary import differences, summarise
 
@@ -107,7 +107,7 @@ def test_equal_rows_give_equal_tables() -> None:
 
 
 def test_the_markdown_has_the_papers_columns_and_intervals() -> None:
-    table = scores_markdown(summarise(made()))
+    table = scores_sheet(summarise(made())).markdown()
     head = table.splitlines()[0]
     for heading in (
         "mean Dice",
@@ -125,15 +125,15 @@ def test_the_markdown_has_the_papers_columns_and_intervals() -> None:
 
 
 def test_the_papers_figures_stand_beside_its_rows_alone() -> None:
-    table = paper_markdown(summarise(made()))
+    table = paper_sheet(summarise(made())).markdown()
     assert "/ 90.0%" in table
     assert "/ 41.8%" in table
     assert "| 2 |" not in table
-    assert paper_markdown(summarise(made().filter(pl.col("size") == "2"))) == ""
+    assert not paper_sheet(summarise(made().filter(pl.col("size") == "2"))).rows
 
 
 def test_gains_have_signs() -> None:
-    table = differences_markdown(differences(made()))
+    table = differences_sheet(differences(made())).markdown()
     assert "+10.0% [10.0, 10.0]" in table
     assert "-5.00 mm" in table
 

@@ -96,7 +96,9 @@ def case_panels(case: OutlinedCase) -> list[NDArray[np.uint8]]:
     chosen = [(0, place) for place in _axial_places(inside)] + [(1, _widest(inside, 1))]
     return [
         panel(
-            *(np.take(volume.voxels, place, axis) for volume in (image, truth, mask)),
+            np.take(image.voxels, place, axis),
+            np.take(truth.voxels, place, axis),
+            np.take(mask.voxels, place, axis),
             _millimetres(image, axis),
             _pixels_per_mm(image),
         )

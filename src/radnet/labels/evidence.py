@@ -42,6 +42,8 @@ RELATIONS: Final = (
     "twin_enhanced_after",
     "twin_plain_before",
     "run_of_subtracted",
+    "enhanced_acquisition",
+    "plain_acquisition",
 )
 """What the study's other series say of this one, as `relations` finds it: a sentence, or absent."""
 TABLE_ATTRIBUTES: Final[dict[str, pl.DataType]] = {

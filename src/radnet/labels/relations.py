@@ -33,6 +33,9 @@ APART_S: Final = 30.0
 LEAST_RUNS: Final = 3
 """Runs of a protocol of which first and last can be told; two may be one and its repetition."""
 PROTOCOL: Final = (*STUDY, "sequence", "view", "protocol")
+ACQUISITION: Final = (*STUDY, "acquisition_group", "AcquisitionTime")
+"""What reconstructions of one acquisition share; numbers alone repeat when an archive was anonymised."""
+RECONSTRUCTED: Final = ("original", "reformat")
 INJECTION: Final = "ContrastBolusStartTime"
 _YES, _NO = (pl.col("said") == word for word in ("yes", "no"))
 
@@ -51,8 +54,12 @@ def relate(frame: pl.DataFrame, evidence: Evidence, own: Ballot) -> pl.DataFrame
     rows = _telling(_gather(frame, evidence, own))
     begun = in_order(rows.sort("witness").filter(pl.col("form") == "original", pl.col("clock").is_not_null()))
     seen = _with_protocol(begun, evidence.reader).select("row", **_by_order(), **_by_protocol())
+    shared = rows.filter(pl.col("form").is_in(RECONSTRUCTED), pl.col(*ACQUISITION[2:]).is_not_null())
+    same = shared.select("row", **_by_acquisition())
     everyone = pl.DataFrame({"row": np.arange(frame.height, dtype=np.uint32)})
-    return everyone.join(seen, on="row", how="left", maintain_order="left").drop("row")
+    for found in (seen, same):
+        everyone = everyone.join(found, on="row", how="left", maintain_order="left")
+    return everyone.drop("row")
 
 
 def _gather(frame: pl.DataFrame, evidence: Evidence, own: Ballot) -> pl.DataFrame:
@@ -64,7 +71,10 @@ def _gather(frame: pl.DataFrame, evidence: Evidence, own: Ballot) -> pl.DataFram
     return frame.select(
         *STUDY,
         *times,
-        pl.col("patient") if "patient" in frame.columns else _none("patient"),
+        *(
+            pl.col(name) if name in frame.columns else _none(name)
+            for name in ("patient", "acquisition_group")
+        ),
         *(evidence.texts(name) for name in ("SeriesNumber", "SeriesDescription", "form", "sequence", "view")),
         said.alias("said"),
         rules.gather(own.winners.clip(min=0)).alias("rule"),
@@ -139,6 +149,15 @@ def _by_protocol() -> dict[str, pl.Expr]:
         "twin_enhanced_after": pl.when(known & untouched).then(_later(_YES, PROTOCOL)),
         "twin_plain_before": pl.when(known).then(_earlier(_NO, PROTOCOL)),
         "run_of_subtracted": pl.when(several).then(pl.format("{} of {}", place, count)),
+    }
+
+
+def _by_acquisition() -> dict[str, pl.Expr]:
+    """What a series that says nothing learns from reconstructions of its acquisition, if they agree."""
+    enhanced, plain = (pl.col("witness").filter(said).first().over(ACQUISITION) for said in (_YES, _NO))
+    return {
+        "enhanced_acquisition": pl.when(plain.is_null(), pl.col("said").is_null()).then(enhanced),
+        "plain_acquisition": pl.when(enhanced.is_null(), pl.col("said").is_null()).then(plain),
     }
 
 

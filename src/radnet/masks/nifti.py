@@ -1,4 +1,4 @@
-"""Read NIfTI files in our conventions.
+"""Read and write NIfTI files in our conventions.
 
 NIfTI counts voxels along its own axes and measures in RAS (x to the right, y to the front); everything here
 is LPS, and arrays are (slice, row, column) of an axial stack as `radnet.geometry` has it: slices to the head,
@@ -7,6 +7,8 @@ rows to the back, columns to the left. Axes are turned and mirrored as a whole, 
 
 from __future__ import annotations
 
+import gzip
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,8 @@ from radnet.errors import MaskError
 RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 LEAST_SPACING_MM: Final = 1e-3
 """A smaller distance between voxels is no distance."""
+COMPRESSION: Final = 6
+"""Of gzip."""
 
 
 @dataclass(frozen=True)
@@ -111,3 +115,47 @@ def _checked_affine(image: Any, path: Path) -> NDArray[np.float64]:
 def _flat(affine: NDArray[np.float64]) -> bool:
     unit = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     return bool(abs(np.linalg.det(unit)) < 0.1)
+
+
+def write_nifti_mask(path: Path | str, mask: NDArray[Any], affine: NDArray[np.float64]) -> None:
+    """Write a mask or label map; equal arguments give equal bytes.
+
+    Args:
+        path: Final name, .nii or .nii.gz; the file appears whole or not at all.
+        mask: (slices, rows, columns) of whole numbers from 0 to 32767 or truth values.
+        affine: (4, 4) from (slice, row, column, 1) to LPS mm; the file gets it in RAS, both as sform and as
+            qform where the axes are at right angles.
+
+    Raises:
+        MaskError: If the name, the shape, the numbers or the affine cannot be a mask's.
+        OSError: If the file cannot be written.
+    """
+    path = Path(path)
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise MaskError(f"{path} is no name of a NIfTI file; end it in .nii or .nii.gz")
+    if mask.ndim != 3 or mask.size == 0:
+        raise MaskError(f"{path}: a mask has {mask.ndim} dimensions; expected slices, rows and columns")
+    if mask.dtype.kind not in "bui" or mask.min() < 0 or mask.max() > np.iinfo(np.int16).max:
+        raise MaskError(f"{path}: a mask holds whole numbers from 0 to {np.iinfo(np.int16).max}")
+    affine = np.asarray(affine, float)
+    if affine.shape != (4, 4) or not np.isfinite(affine).all() or _collapsed(affine):
+        raise MaskError(f"{path}: the affine does not span a volume")
+    kind = np.uint8 if mask.max() <= np.iinfo(np.uint8).max else np.int16
+    image = nib.Nifti1Image(
+        np.ascontiguousarray(mask.transpose(2, 1, 0)).astype(kind), RAS_TO_LPS @ affine[:, [2, 1, 0, 3]]
+    )
+    image.header.set_xyzt_units("mm")
+    content = image.to_bytes()
+    if path.suffix == ".gz":
+        content = gzip.compress(content, COMPRESSION, mtime=0)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _collapsed(affine: NDArray[np.float64]) -> bool:
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    return bool((spacing <= LEAST_SPACING_MM).any()) or _flat(affine)

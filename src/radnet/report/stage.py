@@ -25,6 +25,7 @@ from radnet.report.examples import MAX_COMBINATIONS, Card, combinations, draw_ca
 from radnet.report.overview import funnel_steps, headline, refused
 from radnet.report.page import Page, render
 from radnet.report.pictures import drawings
+from radnet.report.studies import read_segmenters, read_studies, study_digests
 from radnet.report.texts import open_texts
 from radnet.report.trained import read_trained, trained_digests
 from radnet.volumes.store import VolumeStore
@@ -122,7 +123,7 @@ def write_report(
 
 def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
     """Digest the tables and figures that the report reads; those that are not there are left out."""
-    return {**digests(workspace), **trained_digests(workspace)}
+    return {**digests(workspace), **trained_digests(workspace), **study_digests(workspace)}
 
 
 def used_config(config: RadnetConfig) -> dict[str, Any]:
@@ -164,6 +165,8 @@ def _page(
         n_left_out=n_left_out,
         volumes_built=artefacts.volumes is not None,
         trained=read_trained(workspace),
+        segmenters=read_segmenters(workspace),
+        studies=read_studies(workspace),
     )
 
 

@@ -162,15 +162,18 @@ B_VALUES: Final[dict[tuple[int, str], int]] = {
     (0x0019, "SIEMENS MR HEADER"): 0x0C,
     (0x0043, "GEMS_PARM_01"): 0x39,
     (0x2001, "Philips Imaging DD 001"): 0x03,
+    (0x0065, "Image Private Header"): 0x09,  # UIH
 }
+_B_VALUE_VRS: Final = {0x2001: "FL", 0x0065: "FD"}
+"""VR of a private b-value by group, for files without VRs; else IS."""
 """Private b-values: group and creator, and the element within the creator's block."""
 
 
 def _private_tags() -> dict[int, Attribute]:
     """Every place where a creator may have reserved its block, and where its b-value then lies."""
     wanted: dict[int, Attribute] = {}
-    for (group, creator), element in B_VALUES.items():
-        vr = vr_code("FL" if creator.startswith("Philips") else "IS")
+    for (group, _), element in B_VALUES.items():
+        vr = vr_code(_B_VALUE_VRS.get(group, "IS"))
         for block in PRIVATE_BLOCKS:
             for tag, code in (
                 (tag_key(group, block), vr_code("LO")),

@@ -34,6 +34,15 @@ PHYSICIAN: Final = "Vandersnoot"
 ADDRESS: Final = "7 Foxglove Mews"
 BIRTH_DATES: Final = ("19310704", "19470219", "19521128", "19580613", "19640307", "19711231")
 
+SCRIPT_NAMES: Final = {
+    "ISO_IR 101": "Brzęczykiewska^Świętosława",
+    "ISO_IR 144": "Кругломыслов^Евстафий",
+    "ISO_IR 192": "Žďárskovský^Ľubomír",
+    "GB18030": "Ouyangqinghe^Zhuolin=欧阳清禾^卓霖",
+    "\\ISO 2022 IR 87": "Kuramochizawa^Tokimune=倉持澤^時宗=くらもちざわ^ときむね",
+}
+"""Names of the patients whose studies are written in another script, by SpecificCharacterSet."""
+
 PHI_CANARIES: Final = (
     *FAMILY_NAMES,
     *GIVEN_NAMES,
@@ -43,6 +52,7 @@ PHI_CANARIES: Final = (
     PHYSICIAN,
     ADDRESS,
     *BIRTH_DATES,
+    *(part for name in SCRIPT_NAMES.values() for group in name.split("=") for part in group.split("^")),
 )
 """Texts that stand in the headers and may never leave them."""
 

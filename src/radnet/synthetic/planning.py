@@ -12,8 +12,8 @@ from radnet.synthetic.anatomy import Body
 from radnet.synthetic.frame import Frame
 from radnet.synthetic.prescription import Prescription
 from radnet.synthetic.profiles import Vector
-from radnet.synthetic.protocols import Field, Protocol, Trap, View
-from radnet.synthetic.shapes import rotation
+from radnet.synthetic.protocols import Field, Order, Protocol, Trap, View
+from radnet.synthetic.shapes import Point, rotation
 
 DIRECTIONS: Final[dict[View, tuple[Vector, Vector]]] = {
     "axial": (np.array([1.0, 0, 0]), np.array([0, 1.0, 0])),
@@ -64,7 +64,10 @@ def prescribe(body: Body, protocol: Protocol) -> list[Prescription]:
     if protocol.trap in LOCALIZER_SLICES:
         count = LOCALIZER_SLICES[protocol.trap]
         return [_localizer_plane(body, replace(protocol, view=view), count) for view in DIRECTIONS]
-    return [_FAULTS.get(protocol.trap, _faultless)(_plan(body, protocol))]
+    plan = _FAULTS.get(protocol.trap, _faultless)(_plan(body, protocol))
+    if any(protocol.tilt_deg):
+        plan = _turned(plan, protocol.tilt_deg)
+    return [_ORDERS.get(protocol.order, _faultless)(plan)]
 
 
 def _plan(body: Body, protocol: Protocol) -> Prescription:
@@ -72,7 +75,8 @@ def _plan(body: Body, protocol: Protocol) -> Prescription:
     low, high = _box(body, protocol.field)
     axis = NORMAL_AXIS[protocol.view]
     row, column = DIRECTIONS[protocol.view]
-    size = (high - low) * _girth(body, protocol)
+    widened = replace(protocol, view="axial") if protocol.trap in LOCALIZER_SLICES else protocol
+    size = (high - low) * _girth(body, widened)
     count = int(np.ceil(size[axis] / protocol.spacing_mm))
     # the planes of a localizer share one field of view
     width = size.max() if protocol.trap in LOCALIZER_SLICES else np.delete(size, axis).max()
@@ -162,7 +166,12 @@ def _gantry_tilt(plan: Prescription) -> Prescription:
 
 def _oblique(plan: Prescription) -> Prescription:
     """Turn the whole stack about the patient's left-right axis."""
-    turn = rotation((OBLIQUE_DEG, 0, 0))
+    return _turned(plan, (OBLIQUE_DEG, 0, 0))
+
+
+def _turned(plan: Prescription, angles_deg: Point) -> Prescription:
+    """Turn the whole stack about its middle."""
+    turn = rotation(angles_deg)
     middle = plan.corners().mean(0)
     positions = np.round((plan.positions - middle) @ turn.T + middle, POSITION_DECIMALS)
     return replace(plan, positions=positions, row=turn @ plan.row, column=turn @ plan.column)
@@ -171,6 +180,26 @@ def _oblique(plan: Prescription) -> Prescription:
 def _time_series(plan: Prescription) -> Prescription:
     return replace(plan, positions=np.tile(plan.positions, (TIMES, 1)))
 
+
+def _reversed(plan: Prescription) -> Prescription:
+    return replace(plan, positions=plan.positions[::-1])
+
+
+def _transposed(plan: Prescription) -> Prescription:
+    return replace(plan, row=plan.column, column=plan.row, shape=plan.shape[::-1])
+
+
+def _flipped(plan: Prescription) -> Prescription:
+    """Store columns from the other end."""
+    across = plan.row * plan.pixel_mm * (plan.shape[1] - 1)
+    return replace(plan, positions=np.round(plan.positions + across, POSITION_DECIMALS), row=-plan.row)
+
+
+_ORDERS: Final[dict[Order, Callable[[Prescription], Prescription]]] = {
+    "reversed": _reversed,
+    "transposed": _transposed,
+    "flipped": _flipped,
+}
 
 _FAULTS: Final[dict[Trap, Callable[[Prescription], Prescription]]] = {
     "scout": _scout,

@@ -15,7 +15,19 @@ from radnet.synthetic.shapes import Point
 from radnet.synthetic.signal import MrTechnique
 
 View = Literal["axial", "coronal", "sagittal"]
-Vendor = Literal["siemens", "ge", "philips", "toshiba"]
+Vendor = Literal["siemens", "ge", "philips", "toshiba", "canon", "uih", "hitachi"]
+Form = Literal["original", "reformat", "projection", "subtraction", "parametric", "other"]
+Syntax = Literal["", "bare", "implicit", "big_endian", "deflated", "rle", "jpeg", "jpeg_ls", "jpeg_2000"]
+"""Transfer syntax; empty is explicit VR little endian, `bare` implicit without preamble and meta elements."""
+Storage = Literal["", "enhanced", "mosaic", "pairs"]
+"""How slices become objects; empty is one object a slice, `pairs` too, but two slices are an acquisition."""
+Order = Literal["", "reversed", "transposed", "flipped"]
+"""In which order slices, or rows and columns, are stored; empty is the standard's."""
+Stray = Literal["copy", "recompressed", "truncated", "foreign"]
+"""Files among a series' own that are none of its images: an equal copy, one compressed anew, one cut off, a
+file of another program."""
+Elements = tuple[tuple[str, object], ...]
+"""Header elements by keyword; None leaves one out, an empty text is written as such."""
 Trap = Literal[
     "",
     "localizer",
@@ -87,6 +99,25 @@ ARMPIT_MM: Final = 650.0
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of several volumes that a scanner stores as one series.
+
+    Attributes:
+        technique: How it is made.
+        sequence: True kind of its images.
+        header: Elements that tell it from the others.
+        view: Plane, where it differs from the protocol's.
+        form: How the pixels came about.
+    """
+
+    technique: CtTechnique | MrTechnique
+    sequence: str
+    header: Elements = ()
+    view: View | None = None
+    form: Form = "original"
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """One series as it is set up.
 
@@ -102,6 +133,17 @@ class Protocol:
         matrix: Rows and columns.
         reformat: Whether the slices are computed from others.
         trap: What is wrong or unusual about it, empty for nothing.
+        form: How the pixels came about, where `reformat` does not say it.
+        parts: Its volumes, when there are several.
+        header: Elements as this series bears them, whatever is true; written last.
+        syntax: Transfer syntax.
+        storage: How slices become objects.
+        order: How they are stored.
+        strays: Further files that lie among its own.
+        tilt_deg: Angles by which the slices are turned about the patient's x, y and z axis.
+        shares: Series back in the study with which it shares one acquisition; 0 for none.
+        untold: Labels that nothing in the header tells.
+        note: What is unusual about its texts, and why labels are untold.
     """
 
     sequence: str
@@ -115,6 +157,22 @@ class Protocol:
     matrix: int = 192
     reformat: bool = False
     trap: Trap = ""
+    form: Form = "original"
+    parts: tuple[Part, ...] = ()
+    header: Elements = ()
+    syntax: Syntax = ""
+    storage: Storage = ""
+    order: Order = ""
+    strays: tuple[Stray, ...] = ()
+    tilt_deg: Point = (0, 0, 0)
+    shares: int = 0
+    untold: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def true_form(self) -> Form:
+        """How the pixels came about."""
+        return "reformat" if self.reformat else self.form
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +186,8 @@ class Exam:
         body_part: As the scanner fills BodyPartExamined; None leaves it out.
         series: In order of acquisition.
         agent: Contrast agent of the series that have one.
+        charset: SpecificCharacterSet; the patient's name is written in its script.
+        header: Elements as all series of the study bear them.
     """
 
     modality: Literal["CT", "MR"]
@@ -136,6 +196,8 @@ class Exam:
     body_part: str | None
     series: tuple[Protocol, ...]
     agent: str = ""
+    charset: str = "ISO_IR 100"
+    header: Elements = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ def host_generator(*parts: int | str) -> np.random.Generator:
     return np.random.default_rng(key_of(*parts) & (1 << 64) - 1)
 
 
+def body_seed(seed: int, index: int) -> int:
+    """Return the seed of the body of a patient of an archive, never below 0."""
+    return key_of("body", seed, index) & (1 << 62) - 1
+
+
 def random_bits(arrays: Arrays, key: int, size: int) -> Array:
     """Return 64 random bits for each counter from 0: (size,) int64.
 

@@ -7,27 +7,32 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmwrite
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, JPEG2000Lossless, RLELossless
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from radnet.synthetic import headers
 from radnet.synthetic.anatomy import Body
 from radnet.synthetic.coils import Coils
 from radnet.synthetic.ct import CtArtefacts, CtTechnique, acquire_ct
-from radnet.synthetic.enhanced import enhance
+from radnet.synthetic.enhanced import Volume, enhance
 from radnet.synthetic.furniture import Furniture
 from radnet.synthetic.headers import SeriesPlace
+from radnet.synthetic.identity import PHYSICIAN, uid
+from radnet.synthetic.lossless import jpeg_lossless
+from radnet.synthetic.mosaic import mosaic
 from radnet.synthetic.mr import MrArtefacts, acquire_mr, patient_tissues
 from radnet.synthetic.planning import prescribe
 from radnet.synthetic.prescription import Prescription
-from radnet.synthetic.protocols import PD, Trap, Vendor
+from radnet.synthetic.protocols import PD, Elements, Form, Part, Protocol, Stray, Syntax, Trap, Vendor
 from radnet.synthetic.randomness import host_generator
 from radnet.synthetic.sampling import Subject
 from radnet.synthetic.signal import MrTechnique
@@ -37,14 +42,21 @@ ZIP_TIME: Final = (2020, 1, 1, 0, 0, 0)
 """Time of every member of an archive file, so that equal seeds give equal bytes."""
 DEFLATE_LEVEL: Final = 1
 
-COMPRESSIONS: Final[dict[Trap, UID]] = {"jpeg2000": JPEG2000Lossless, "rle": RLELossless}
-"""Transfer syntax of the series that are stored compressed."""
+COMPRESSIONS: Final[dict[Syntax, UID]] = {
+    "rle": RLELossless,
+    "jpeg_ls": JPEGLSLossless,
+    "jpeg_2000": JPEG2000Lossless,
+}
+"""Transfer syntaxes that pydicom compresses to."""
 
 FILE_NAMES: Final[dict[Vendor, Callable[[int, str], str]]] = {
     "siemens": lambda number, _: f"IM{number:05d}.dcm",
     "ge": lambda number, _: f"I{number}",
     "philips": lambda _, sop_uid: sop_uid,
     "toshiba": lambda number, _: f"A{number % 3}/IMG{number:04d}.DCM",
+    "canon": lambda number, _: f"IMG{number:04d}",
+    "uih": lambda number, _: f"{number:08d}.dcm",
+    "hitachi": lambda _, sop_uid: f"{sop_uid}.dcm",
 }
 """Name of a file by instance number and SOPInstanceUID; two of the vendors use no suffix."""
 
@@ -53,6 +65,9 @@ MR_FULL_SCALE: Final[dict[Vendor, float]] = {
     "ge": 2600.0,
     "philips": 1800.0,
     "toshiba": 3000.0,
+    "canon": 3000.0,
+    "uih": 1400.0,
+    "hitachi": 2200.0,
 }
 """Grey value of the brightest tissue: each vendor scales in its own way (from memory)."""
 MR_HIGHEST: Final = 4095
@@ -69,21 +84,58 @@ class Stack:
         plans: Where they lie; more than one only for a localizer.
         technique: How they are made.
         sequence: What they look like.
+        first: Number of its first instance, or frame of an enhanced object, from 1.
+        header: Elements that tell it from the series' other stacks.
+        form: How its pixels came about.
     """
 
     plans: tuple[Prescription, ...]
     technique: CtTechnique | MrTechnique
     sequence: str
+    first: int = 1
+    header: Elements = ()
+    form: Form = "original"
+
+    @property
+    def images(self) -> int:
+        """How many slices there are."""
+        return sum(len(plan.positions) for plan in self.plans)
 
 
 def stacks(body: Body, place: SeriesPlace) -> list[Stack]:
-    """Return the stacks of a series: one, or one for each echo or for each plane of a long localizer."""
+    """Return the stacks of a series: one, or one for each part or for each plane of a long localizer."""
     protocol = place.protocol
     plans = tuple(prescribe(body, protocol))
+    alone = Stack(plans, protocol.technique, protocol.sequence, form=protocol.true_form)
     if protocol.trap == "three_plane":
-        return [Stack((plan,), protocol.technique, protocol.sequence) for plan in plans]
-    last = Stack(plans, protocol.technique, protocol.sequence)
-    return [Stack(plans, PD, "pd"), last] if protocol.trap == "dual_echo" else [last]
+        found = [replace(alone, plans=(plan,)) for plan in plans]
+    elif protocol.trap == "dual_echo":
+        found = [
+            replace(alone, technique=PD, sequence="pd", header=(("EchoNumbers", 1),)),
+            replace(alone, header=(("EchoNumbers", 2),)),
+        ]
+    elif protocol.parts:
+        found = [_part(body, protocol, part) for part in protocol.parts]
+    else:
+        found = [alone]
+    firsts = accumulate((stack.images for stack in found), initial=1)
+    return [replace(stack, first=first) for stack, first in zip(found, firsts, strict=False)]
+
+
+def _part(body: Body, protocol: Protocol, part: Part) -> Stack:
+    plans = prescribe(body, replace(protocol, view=part.view or protocol.view))
+    return Stack(tuple(plans), part.technique, part.sequence, header=part.header, form=part.form)
+
+
+def file_of(place: SeriesPlace, number: int) -> str:
+    """Return the name of the file that holds an instance, in its series' folder or archive file."""
+    number = 1 if is_enhanced(place) else number
+    return FILE_NAMES[place.exam.vendor](number, place.instance_uid(number))
+
+
+def is_enhanced(place: SeriesPlace) -> bool:
+    """Say whether a series is one multi-frame object."""
+    return place.protocol.storage == "enhanced" or place.protocol.trap == "enhanced"
 
 
 def acquire(subject: Subject, place: SeriesPlace, parts: list[Stack]) -> Iterator[tuple[str, bytes]]:
@@ -94,19 +146,23 @@ def acquire(subject: Subject, place: SeriesPlace, parts: list[Stack]) -> Iterato
         place: Patient, study and series.
         parts: As `stacks` returns them.
     """
+    if is_enhanced(place):
+        yield _enhanced_file(subject, place, parts)
+        return
     number = 0
-    for echo, part in enumerate(parts, 1):
+    for count, part in enumerate(parts, 1):
         for plane, plan in enumerate(part.plans):
             dataset = headers.template(place, part.technique, plan)
-            if place.protocol.trap == "dual_echo":
-                dataset.EchoNumbers = echo
-            images = _images(subject, plan, part.technique, place, (echo, plane))
-            if place.protocol.trap == "enhanced" and isinstance(part.technique, MrTechnique):
-                yield _enhanced_file(dataset, place, part.technique, plan, list(images))
-                continue
+            headers.override(dataset, part.header)
+            images = _images(subject, plan, part.technique, place, (count, plane))
+            if place.protocol.storage == "mosaic":
+                plan, images = mosaic(dataset, plan, images)
             for index, image in enumerate(images):
                 number += 1
-                yield _file(dataset, place, plan, index, number, image)
+                name, content = _file(dataset, place, plan, index, number, image)
+                yield name, content
+                if number == 1:
+                    yield from _strays(place, content)
 
 
 def _images(
@@ -142,37 +198,95 @@ def _file(
     headers.set_slice(dataset, place, plan, index, number)
     headers.set_pixels(dataset, place, image)
     meta = headers.file_meta(place, dataset.SOPClassUID)
-    name = FILE_NAMES[place.exam.vendor](number, dataset.SOPInstanceUID)
-    return name, encode(dataset, meta, COMPRESSIONS.get(place.protocol.trap))
+    syntax = headers.syntax_of(place.protocol)
+    # compressing replaces the pixels of what it is given
+    given = copy(dataset) if syntax in COMPRESSIONS else dataset
+    return file_of(place, number), encode(given, meta, syntax)
 
 
-def _enhanced_file(
-    dataset: Dataset,
-    place: SeriesPlace,
-    technique: MrTechnique,
-    plan: Prescription,
-    images: list[NDArray[np.uint16]],
-) -> tuple[str, bytes]:
-    enhance(dataset, place, technique, plan, images)
+def _enhanced_file(subject: Subject, place: SeriesPlace, parts: list[Stack]) -> tuple[str, bytes]:
+    volumes = [
+        Volume(
+            headers.template(place, part.technique, part.plans[0]),
+            part.technique,
+            part.plans[0],
+            list(_images(subject, part.plans[0], part.technique, place, (count, 0))),
+            part.header,
+        )
+        for count, part in enumerate(parts, 1)
+    ]
+    dataset = enhance(place, volumes)
     meta = headers.file_meta(place, dataset.SOPClassUID)
-    return FILE_NAMES[place.exam.vendor](1, dataset.SOPInstanceUID), encode(dataset, meta)
+    return file_of(place, 1), encode(dataset, meta, headers.syntax_of(place.protocol))
 
 
-def encode(dataset: Dataset, meta: FileMetaDataset, compression: UID | None = None) -> bytes:
+def stray_names(place: SeriesPlace) -> dict[str, str]:
+    """Return the kinds of the files that lie among a series' own, by name."""
+    return {STRAY_NAMES[kind]: kind for kind in place.protocol.strays}
+
+
+def _strays(place: SeriesPlace, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that lie among a series' own; copies are of its first image."""
+    for kind in place.protocol.strays:
+        yield STRAY_NAMES[kind], _STRAYS[kind](place, content)
+
+
+def _copied(place: SeriesPlace, content: bytes) -> bytes:
+    return content
+
+
+def _recompressed(place: SeriesPlace, content: bytes) -> bytes:
+    dataset = dcmread(io.BytesIO(content))
+    return encode(dataset, dataset.file_meta, "jpeg_ls")
+
+
+def _cut_off(place: SeriesPlace, content: bytes) -> bytes:
+    """Return an instance of its own that ends within its pixels."""
+    dataset = dcmread(io.BytesIO(content))
+    dataset.SOPInstanceUID = uid("cut off", *place.keys)
+    whole = encode(dataset, dataset.file_meta)
+    return whole[: len(whole) - len(dataset.PixelData) // 2]
+
+
+def _foreign(place: SeriesPlace, content: bytes) -> bytes:
+    return f"Viewer settings of Dr {PHYSICIAN}\n".encode() * 8
+
+
+STRAY_NAMES: Final[dict[Stray, str]] = {
+    "copy": "zz Copy of image.dcm",
+    "recompressed": "zz recompressed.dcm",
+    "truncated": "zz partial.dcm",
+    "foreign": "zz viewer.ini",
+}
+"""Names that sort behind those of images, so that the first path is the image's own."""
+_STRAYS: Final[dict[Stray, Callable[[SeriesPlace, bytes], bytes]]] = {
+    "copy": _copied,
+    "recompressed": _recompressed,
+    "truncated": _cut_off,
+    "foreign": _foreign,
+}
+
+
+def encode(dataset: Dataset, meta: FileMetaDataset, compression: Syntax | UID | None = None) -> bytes:
     """Return a DICOM file.
 
     Args:
         dataset: With uncompressed pixels.
         meta: File meta information; the instance's own identifier is filled in.
-        compression: Transfer syntax to compress to; None for none.
+        compression: Transfer syntax to compress to; None or one that does not compress for none.
     """
+    buffer = io.BytesIO()
+    if compression == "bare":
+        dcmwrite(buffer, dataset, implicit_vr=True, little_endian=True, enforce_file_format=False)
+        return buffer.getvalue()
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta = meta
-    if compression is not None:
-        dataset.compress(compression, generate_instance_uid=False)
-    buffer = io.BytesIO()
+    wanted = compression if isinstance(compression, UID) else COMPRESSIONS.get(compression or "")
+    if wanted is not None:
+        dataset.compress(wanted, generate_instance_uid=False)
     dcmwrite(buffer, dataset, enforce_file_format=True)
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return jpeg_lossless(content) if compression == "jpeg" else content
 
 
 def store(files: Iterable[tuple[str, bytes]], folder: Path, trap: Trap) -> int:

@@ -7,6 +7,7 @@ of them 0. PNG files lie beside the scan, one a slice, in the order of the slice
 from __future__ import annotations
 
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from io import BytesIO
@@ -77,8 +78,9 @@ def headers_of(stack: Stack) -> tuple[list[Dataset], list[int] | None]:
     Raises:
         CaseError: If a file cannot be read.
     """
-    paths = list(dict.fromkeys(source.path for source in stack.sources))
-    headers = [_header(path) for path in paths]
+    ends = {source.path: source.pixel_offset for source in stack.sources}
+    paths = list(ends)
+    headers = [_header(path, ends[path]) for path in paths]
     if len(paths) == len(stack.sources):
         return headers, None
     if len(paths) > 1:
@@ -86,10 +88,12 @@ def headers_of(stack: Stack) -> tuple[list[Dataset], list[int] | None]:
     return headers, [source.frame or 1 for source in stack.sources]
 
 
-def _header(path: str) -> Dataset:
+def _header(path: str, end: int | None = None) -> Dataset:
+    """Read a header; `end` is where the value of Pixel Data begins."""
     try:
-        with open_blob(path) as blob:
-            return dcmread(BytesIO(blob.pread(0, blob.size)), stop_before_pixels=True, force=True)
+        with open_blob(path) as blob, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they may quote header values
+            return dcmread(BytesIO(blob.pread(0, end or blob.size)), stop_before_pixels=True, force=True)
     except (*DAMAGE, OSError, SourceError) as error:
         raise CaseError(f"{path} cannot be read ({type(error).__name__}); copy it again") from error
 
@@ -154,8 +158,10 @@ def _with_seg(
         header = _header(path)
         if header.get("SOPClassUID") not in (SegmentationStorage, LABEL_MAP_STORAGE):
             continue
+        if labels is not None:
+            raise CaseError(f"{path}: segments are chosen by the organ's name; leave the labels out")
         try:
-            numbers = tuple(labels) if labels is not None else organ_labels(_segments(header), organ, path)
+            numbers = organ_labels(_segments(header), organ, path)
         except CaseError:
             notes.append((Path(path).name, f"no segment is the {organ}"))
             continue

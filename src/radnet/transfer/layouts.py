@@ -194,7 +194,7 @@ def _training_pairs(
     used = {image for _, image, _ in pairs}
     for stem, image in images.items():
         if image not in used and image.is_file():
-            is_channel = re.search(r"_\d{4}$", stem) and f"{stem[:-5]}_0000" in images
+            is_channel = re.search(r"_\d{4}$", stem) and stem[:-5] in masks
             left_out.append((image.name, "a further channel" if is_channel else "no label"))
     return pairs, left_out
 
@@ -228,13 +228,15 @@ def _key_and_role(path: Path) -> tuple[str, str]:
     """Return what image and mask of a case share in their names, and which of both a file is."""
     folders = [part for part in path.parts[:-1] if part.lower() not in MASK_WORDS | IMAGE_WORDS]
     held = {part.lower() for part in path.parts[:-1]}
-    words = re.split(r"[_\-. ]", _stem(path))
-    kept = [word for word in words if word.lower() not in MASK_WORDS | IMAGE_WORDS]
-    if kept and len(kept) > 1 and kept[-1] == "0000":
+    pieces = re.split(r"([_\-. ])", _stem(path))
+    words = pieces[::2]
+    kept = [n for n, word in enumerate(words) if word.lower() not in MASK_WORDS | IMAGE_WORDS]
+    if len(kept) > 1 and words[kept[-1]] == "0000":
         kept.pop()
+    name = "".join((pieces[2 * n - 1] if n != kept[0] else "") + words[n] for n in kept)
     in_name = {word.lower() for word in words}
     role = "mask" if in_name & MASK_WORDS or held & MASK_WORDS else "test" if held & TEST_FOLDERS else "image"
-    return "_".join([*folders, *kept]) or _stem(path), role
+    return "_".join([*folders, name] if name else folders) or _stem(path), role
 
 
 def _listed(data: Path, organ: str, labels: Sequence[int] | None, modality: str | None) -> Survey:

@@ -19,9 +19,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from radnet.config import SeriesConfig
+from radnet.config import LabelsConfig, SeriesConfig
 from radnet.errors import CaseError, PixelError, SourceError
-from radnet.geometry import canonical_affine, canonical_axes
+from radnet.geometry import canonical_affine, canonical_axes, nearest_view, slice_normal
 from radnet.scan.reading import read_chunk
 from radnet.scan.skipped import NOT_DICOM
 from radnet.series.order import Ordered, order_stack
@@ -37,6 +37,8 @@ from radnet.volumes.pixels import SliceSource, check_header
 UNIFORM: Final = "uniform"
 LEAST_SLICES: Final = 4
 """Fewer make no volume in which an organ could be outlined."""
+MAX_TILT_DEG: Final = LabelsConfig().max_tilt_deg
+"""Of the normal against the body's axis; beyond it there is no view."""
 CHUNK_FILES: Final = 500
 _SOURCE: Final = tuple(entry.name for entry in fields(SliceSource))
 _NEEDED: Final = (
@@ -111,6 +113,8 @@ class Stack:
             return "too_few_slices"
         if self.geometry != UNIFORM:
             return self.geometry
+        if nearest_view(slice_normal(self.orientation))[1] > MAX_TILT_DEG:
+            return "oblique"
         try:
             check_header(self.sources[0])
         except PixelError as error:
@@ -145,15 +149,17 @@ def find_stacks(data: Path | str | Sequence[Path | str], config: SeriesConfig | 
     """
     sources = [data] if isinstance(data, str | Path) else data
     entries = (entry for entry in list_entries(sources) if isinstance(entry, Entry))
-    key = secrets.token_bytes(32)
-    rows = [read_chunk(chunk, key) for chunk in _chunks(entries)]
+    secret = secrets.token_bytes(32)
+    rows = [read_chunk(chunk, secret) for chunk in _chunks(entries)]
     if not rows:
         return Found((), ())
     table = pl.concat(rows)
     skipped = table.drop_nulls("reason").filter(pl.col("reason") != NOT_DICOM)
     others = skipped.filter(pl.col("reason") == "unsupported_object")["path"].sort()
     images = table.filter(pl.col("reason").is_null()).sort("path", "frame")
-    images = images.unique(["SOPInstanceUID", "frame"], keep="first", maintain_order=True)
+    nameless = pl.col("SOPInstanceUID").fill_null("") == ""  # two of these are no copies of each other
+    key = pl.when(nameless).then(pl.col("path")).otherwise(pl.col("SOPInstanceUID"))
+    images = images.filter(pl.struct(key.alias("instance"), "frame").is_first_distinct())
     counts = dict(skipped["reason"].value_counts().sort("reason").iter_rows())
     return Found(tuple(_grouped(images, config or SeriesConfig())), tuple(others), counts)
 
@@ -255,6 +261,14 @@ def _read(stack: Stack, reader: PixelReader, axes: Any, number: int) -> NDArray[
             f"slice {number + 1} of series {short(stack.series)} cannot be read "
             f"({getattr(error, 'reason', type(error).__name__)})"
         ) from error
+
+
+def unturned(mask: NDArray[Any], stack: Stack) -> NDArray[Any]:
+    """Bring a mask of a stack's canonical axes to its (n, rows, columns) planes as stored."""
+    axes = canonical_axes(stack.orientation)
+    flips = ((1,) if axes.flip_rows else ()) + ((2,) if axes.flip_columns else ())
+    planes = np.flip(mask, flips)
+    return np.ascontiguousarray(planes.swapaxes(1, 2) if axes.transpose else planes)
 
 
 def turned_mask(stored: NDArray[Any], stack: Stack) -> NDArray[Any]:

@@ -1,39 +1,23 @@
 """The runs of a study: every arm at every size, fold and seed, and which cases each trains and is tested on.
 
 Arms share their cases: at one size, fold and seed all train on the same, so that a difference is the arm's.
-A seed draws the order of the training cases, and a smaller set is the beginning of a larger one. Validation
-and test cases are the same for all runs of a fold; nobody is on two sides.
+A seed draws the order of the training patients, and a smaller set is the beginning of a larger one.
+Validation and test cases are the same for all runs of a fold; nobody is on two sides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from pathlib import Path
+from typing import Final
 
 from radnet.errors import StudyError
 from radnet.studies import ArmConfig, StudyConfig, size_name
+from radnet.transfer.cases import CaseFiles
+from radnet.transfer.splits import SPLIT_NAME, TEST, VALIDATION, Split, draw_folds, split_cases, write_split
 
-Patients = Mapping[str, str]
-"""The patient of each case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """Which cases are where, before a size is taken.
-
-    Attributes:
-        number: From 0.
-        training: All that may train.
-        validation: None of them trains or tests; may be empty.
-        test: Never seen in training.
-    """
-
-    number: int
-    training: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
+FOLD_NAME: Final = "split-fold{}.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +29,10 @@ class Run:
         arm_number: Place of the arm in the grid.
         size: As it was asked for.
         size_number: Place of the size in the grid.
-        fold: Its number.
-        seed: Of weights, order, augmentation and the draw of the training cases.
+        fold: Its number, from 0.
+        seed: Of weights, order, augmentation and the draw of the training patients.
         training: Cases.
-        validation: Cases.
+        validation: Cases; may be none.
         test: Cases.
     """
 
@@ -68,122 +52,69 @@ class Run:
         size = f"n{self.size}" if isinstance(self.size, int) else f"p{100 * self.size:g}"
         return f"{self.arm.name}_{size}_fold{self.fold}_seed{self.seed}"
 
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """All that it needs."""
+        return (*self.training, *self.validation, *self.test)
 
-def plan_runs(patients: Patients, study: StudyConfig, arms: Sequence[ArmConfig]) -> list[Run]:
-    """List the runs of a grid, those that are needed for a first comparison first.
+
+def make_splits(cases: Sequence[CaseFiles], study: StudyConfig, folder: Path) -> tuple[Split, ...]:
+    """Divide the cases by patient, once or in folds; what was drawn is written as CSV.
 
     Args:
-        patients: Of each case that there is.
+        cases: All that can be used.
+        study: Its folds.
+        folder: Where `split.csv` is read or written, or a file a fold is written.
+
+    Raises:
+        CaseError: If there are too few patients, or the file does not fit the cases.
+    """
+    if not study.folds:
+        return (split_cases(cases, folder / SPLIT_NAME, study.split_seed),)
+    splits = draw_folds(cases, study.folds, study.split_seed, study.validation)
+    for number, split in enumerate(splits):
+        write_split(split, folder / FOLD_NAME.format(number))
+    return splits[: study.folds_run]
+
+
+def plan_runs(splits: Iterable[Split], study: StudyConfig, arms: Sequence[ArmConfig]) -> list[Run]:
+    """List the runs of a grid, by fold and seed, then size, then arm.
+
+    Args:
+        splits: One a fold.
         study: The grid.
         arms: What is compared.
 
-    Returns:
-        Runs, by fold and seed, then size, then arm.
-
     Raises:
-        StudyError: If there are too few patients or cases, or an arm asks for a size that the grid has not.
+        StudyError: If an arm asks for a size that the grid has not.
+        CaseError: If a fold has fewer patients than a size asks for.
     """
     for arm in arms:
-        missing = [size_name(size) for size in arm.sizes if size not in study.sizes]
-        if missing:
-            raise StudyError(f"arm '{arm.name}': size {missing[0]} is none of [study] sizes; add it there")
-    runs = []
-    for fold in make_folds(patients, study):
-        for seed in study.seeds:
-            order = _drawn_order(fold.training, patients, (study.split_seed, fold.number, seed))
-            for size_number, size in enumerate(study.sizes):
-                training = _taken(order, size, fold)
-                runs += [
-                    Run(
-                        arm,
-                        number,
-                        size,
-                        size_number,
-                        fold.number,
-                        seed,
-                        training,
-                        fold.validation,
-                        fold.test,
-                    )
-                    for number, arm in enumerate(arms)
-                    if not arm.sizes or size in arm.sizes
-                ]
-    return runs
-
-
-def make_folds(patients: Patients, study: StudyConfig) -> list[Fold]:
-    """Divide the cases by patient.
-
-    Raises:
-        StudyError: If there are too few patients.
-    """
-    drawn = _shuffled(sorted(set(patients.values())), (study.split_seed,))
-    count = len(drawn)
-    if not study.folds:
-        n_test, n_validation = _parts(count, study)
-        sides = [(drawn[:n_test], drawn[n_test : n_test + n_validation], drawn[n_test + n_validation :])]
-    else:
-        sides = list(_folds(drawn, study))
-    if any(not test or not training for test, _, training in sides):
-        wanted = f"{study.folds} folds" if study.folds else "a split in three"
-        raise StudyError(f"{count} patients are too few for {wanted}; add cases or ask for fewer folds")
+        _refuse_other(arm.name, "size", map(size_name, arm.sizes), map(size_name, study.sizes))
+        _refuse_other(arm.name, "seed", map(str, arm.seeds), map(str, study.seeds))
     return [
-        Fold(number, *(_cases_of(side, patients) for side in (training, validation, test)))
-        for number, (test, validation, training) in enumerate(sides)
+        Run(
+            arm,
+            arm_number,
+            size,
+            size_number,
+            fold,
+            seed,
+            split.subset(size, seed),
+            split.cases(VALIDATION),
+            split.cases(TEST),
+        )
+        for fold, split in enumerate(splits)
+        for seed in study.seeds
+        for size_number, size in enumerate(study.sizes)
+        for arm_number, arm in enumerate(arms)
+        if (not arm.sizes or size_name(size) in map(size_name, arm.sizes))
+        and (not arm.seeds or seed in arm.seeds)
     ]
 
 
-def _parts(count: int, study: StudyConfig) -> tuple[int, int]:
-    """Return how many patients test and validate; rounded so that 131 give the paper's 92, 19 and 20."""
-    n_test = _rounded(study.test_share, count)
-    if not study.validation_share:
-        return n_test, 0
-    return n_test, max(1, count - n_test - round((1 - study.test_share - study.validation_share) * count))
-
-
-def _folds(drawn: list[str], study: StudyConfig) -> Iterator[tuple[list[str], list[str], list[str]]]:
-    """Yield those who test, validate and train, of each fold that runs."""
-    edges = np.rint(np.linspace(0, len(drawn), study.folds + 1)).astype(int)
-    for number in range(study.folds_run or study.folds):
-        test = drawn[edges[number] : edges[number + 1]]
-        rest = drawn[edges[number + 1] :] + drawn[: edges[number]]
-        n_validation = _rounded(study.validation_share, len(rest))
-        yield test, rest[:n_validation], rest[n_validation:]
-
-
-def _rounded(share: float, count: int) -> int:
-    """Return a share of a count; at least one unless the share is nothing."""
-    return max(1, round(share * count)) if share else 0
-
-
-def _cases_of(side: Sequence[str], patients: Patients) -> tuple[str, ...]:
-    wanted = set(side)
-    return tuple(sorted(case for case, patient in patients.items() if patient in wanted))
-
-
-def _shuffled(words: Sequence[str], seeds: tuple[int, ...]) -> list[str]:
-    order = np.random.default_rng(seeds).permutation(len(words))
-    return [words[place] for place in order]
-
-
-def _drawn_order(cases: Sequence[str], patients: Patients, seeds: tuple[int, ...]) -> list[str]:
-    """Order cases by drawn patients; the cases of one stand together."""
-    own: dict[str, list[str]] = {}
-    for case in sorted(cases):
-        own.setdefault(patients[case], []).append(case)
-    return [case for patient in _shuffled(sorted(own), seeds) for case in own[patient]]
-
-
-def _taken(order: Sequence[str], size: float, fold: Fold) -> tuple[str, ...]:
-    """Return the first cases of an order.
-
-    Raises:
-        StudyError: If there are fewer.
-    """
-    wanted = size if isinstance(size, int) else max(1, round(size * len(order)))
-    if wanted > len(order):
-        raise StudyError(
-            f"size {size}: fold {fold.number} has {len(order)} cases to train on ({len(fold.test)} test, "
-            f"{len(fold.validation)} validate); ask for fewer, or for more folds"
-        )
-    return tuple(sorted(order[:wanted]))
+def _refuse_other(arm: str, what: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    known = set(known)
+    for value in asked:
+        if value not in known:
+            raise StudyError(f"arm '{arm}': {what} {value} is none of [study] {what}s; add it there")

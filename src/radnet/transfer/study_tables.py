@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import polars as pl
 
 from radnet.metrics import Measure, shown
 from radnet.studies import size_name
@@ -45,10 +47,23 @@ GAINS: Final = (("Dice", "dice", "%"), ("surface Dice", "surface_dice", "%"), ("
 COUNTS: Final = ("size", "n_training", "n_runs", "n_cases", "n_patients")
 
 
-def scores_markdown(lines: Sequence[Line]) -> str:
-    """Write the table of all arms and sizes."""
+class Sheet(NamedTuple):
+    """A table of texts."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """Write it as Markdown."""
+        lines = ["| " + " | ".join(self.heads) + " |", "|" + "---|" * len(self.heads)]
+        lines += ["| " + " | ".join(row) + " |" for row in self.rows]
+        return "\n".join(lines) + "\n"
+
+
+def scores_sheet(lines: Sequence[Line]) -> Sheet:
+    """Return the table of all arms and sizes."""
     heads = ("arm", "trained on", "runs", "tested", *(heading for heading, *_ in COLUMNS), "spread of seeds")
-    return _markdown(heads, [_row(line) for line in lines])
+    return Sheet(heads, tuple(tuple(_row(line)) for line in lines))
 
 
 def _row(line: Line) -> Iterator[str]:
@@ -66,10 +81,10 @@ def trained_on(line: Line) -> str:
     return line.size if line.size == str(line.n_training) else f"{line.size} ({line.n_training})"
 
 
-def differences_markdown(found: Sequence[Difference]) -> str:
-    """Write how far the pretrained arms are ahead of the others."""
+def differences_sheet(found: Sequence[Difference]) -> Sheet:
+    """Return how far the pretrained arms are ahead of the others."""
     heads = ("trained on", "arm", "against", "patients", *(heading for heading, *_ in GAINS), "sure")
-    rows = [
+    rows = tuple(
         (
             one.size,
             one.title,
@@ -79,8 +94,8 @@ def differences_markdown(found: Sequence[Difference]) -> str:
             "yes" if one.sure else "no",
         )
         for one in found
-    ]
-    return _markdown(heads, rows)
+    )
+    return Sheet(heads, rows)
 
 
 def _signed(gain: Measure, unit: str) -> str:
@@ -88,40 +103,48 @@ def _signed(gain: Measure, unit: str) -> str:
     return text if gain.value is None or gain.value < 0 else f"+{text}"
 
 
-def paper_markdown(lines: Sequence[Line]) -> str:
-    """Write the paper's own figures beside ours, for the rows that it has; empty when it has none."""
+def budget_sheet(runs: pl.DataFrame) -> Sheet:
+    """Return what each arm's runs took, as medians."""
+    heads = (
+        *("arm", "trained on", "steps", "seconds of steps", "seconds in all", "seconds a scan"),
+        "weights that learn",
+    )
+    grouped = runs.group_by("arm_number", "size_number", maintain_order=True).agg(
+        pl.col("title", "size").first(),
+        pl.col("steps", "training_seconds", "wall_seconds", "outline_seconds", "n_learning").median(),
+    )
+    rows = tuple(
+        (
+            row["title"],
+            row["size"],
+            f"{row['steps']:,.0f}",
+            f"{row['training_seconds']:,.1f}",
+            f"{row['wall_seconds']:,.1f}",
+            f"{row['outline_seconds']:.2f}",
+            f"{row['n_learning'] / 1e6:.2f} M",
+        )
+        for row in grouped.sort("arm_number", "size_number").iter_rows(named=True)
+    )
+    return Sheet(heads, rows)
+
+
+def paper_sheet(lines: Sequence[Line]) -> Sheet:
+    """Return the paper's own figures beside ours, for the rows that it has."""
+    heads = ("arm", "trained on", *(f"{heading}, ours / paper" for heading, *_ in COLUMNS[:4]))
     rows = []
     for line in lines:
         paper = _paper_row(line)
         if paper is not None:
-            own = [
-                shown(Measure(getattr(line, kind)[score].value, None, None), "%")
-                for _, kind, score, _ in COLUMNS[:4]
-            ]
-            rows.append(
-                (
-                    line.title,
-                    trained_on(line),
-                    *(f"{ours} / {theirs:.1f}%" for ours, theirs in zip(own, paper, strict=True)),
-                )
-            )
-    if not rows:
-        return ""
-    return _markdown(
-        ("arm", "trained on", *(f"{heading}, ours / paper" for heading, *_ in COLUMNS[:4])), rows
-    )
+            own = (getattr(line, kind)[score].value for _, kind, score, _ in COLUMNS[:4])
+            cells = (f"{100 * ours:.1f}% / {theirs:.1f}%" for ours, theirs in zip(own, paper, strict=True))
+            rows.append((line.title, trained_on(line), *cells))
+    return Sheet(heads, tuple(rows))
 
 
 def _paper_row(line: Line) -> tuple[float, ...] | None:
     if line.size == size_name(1.0):
         return PAPER_TABLE_2.get(line.title)
     return PAPER_TABLE_3.get(line.size) if line.title == "Froze all layers" else None
-
-
-def _markdown(heads: Sequence[str], rows: Sequence[Any]) -> str:
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def scores_csv(lines: Sequence[Line]) -> str:

@@ -1,0 +1,224 @@
+"""Write abdominal CT with masks of liver and tumours, in the layout of the LiTS challenge.
+
+`volume-N.nii` holds HU as int16, `segmentation-N.nii` 0, 1 for the liver and 2 for a tumour in it as uint8,
+along the same axes; the liver's vessels count as liver, its cysts do not. `truth.csv` has a row a pair. Pairs
+begin at 0. NIfTI measures in RAS, everything here in LPS. No body has a tumour of the lung: the label map has
+one word for both, and what is in the field must be the liver's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from radnet.executors import Progress, Workers, silent
+from radnet.masks.nifti import RAS_TO_LPS
+from radnet.synthetic.anatomy import Body, make_body
+from radnet.synthetic.arrays import NUMPY, Arrays
+from radnet.synthetic.build import Build, Finding, draw_build
+from radnet.synthetic.ct import CtArtefacts, CtTechnique
+from radnet.synthetic.examinations import Examination
+from radnet.synthetic.fields import TARGETS
+from radnet.synthetic.furniture import Furniture
+from radnet.synthetic.mr import patient_tissues
+from radnet.synthetic.piecework import Piecework, Plan, check_numbers, make_pieces, piecework
+from radnet.synthetic.planning import prescribe
+from radnet.synthetic.protocols import ABDOMEN, ABDOMEN_PELVIS, Protocol
+from radnet.synthetic.randomness import body_seed, host_generator
+from radnet.synthetic.sampling import prepare
+from radnet.synthetic.scans import Scan, take_scan
+from radnet.synthetic.structures import NUMBER
+from radnet.synthetic.tissue import Phase, Spread
+
+PAIRS: Final = 24
+"""How many there are unless asked otherwise."""
+TRUTH_NAME: Final = "truth.csv"
+BACKGROUND, LIVER, TUMOUR = 0, 1, 2
+LIVER_STRUCTURES: Final = ("liver", "liver_vessel")
+TUMOUR_STRUCTURES: Final = ("tumour", "lesion_core")
+TAKEN_OUT: Final[frozenset[Finding]] = frozenset({"liver_tumour", "lung_mass", "lung_nodule"})
+"""Findings that are not left to chance."""
+TUMOUR_FINDING: Final[Finding] = "liver_tumour"
+TUMOUR_SHARE: Final = 0.9
+"""Of the bodies; of the 131 scans of LiTS 118 have one (from memory)."""
+SPACINGS_MM: Final = (1.5, 2.0, 2.5, 3.0, 5.0)
+MATRIX: Final = 256
+PELVIS_SHARE: Final = 0.3
+"""Of the scans that go down to the pelvis."""
+COLUMNS: Final = (
+    "volume",
+    "segmentation",
+    "sex",
+    "age_years",
+    "weight_kg",
+    "phase",
+    "slices",
+    "slice_spacing_mm",
+    "pixel_mm",
+    "liver_ml",
+    "tumour_ml",
+)
+
+
+@dataclass(frozen=True)
+class LitsSummary:
+    """What was written.
+
+    Attributes:
+        folder: Where the pairs lie.
+        truth: Table of them.
+        pairs: Volumes with a mask.
+        with_tumour: Those whose mask has a tumour.
+        slices: Of all volumes.
+    """
+
+    folder: Path
+    truth: Path
+    pairs: int
+    with_tumour: int
+    slices: int
+
+
+def write_lits(
+    out: Path | str,
+    pairs: int | None = None,
+    seed: int = 1,
+    workers: Workers = Workers(),
+    progress: Progress = silent,
+) -> LitsSummary:
+    """Write pairs of volume and mask, or go on where a run was ended by force.
+
+    Args:
+        out: Folder; made if it is not there. It must be empty, or unfinished and of the same arguments.
+        pairs: How many, each of a body of its own; None for `PAIRS`.
+        seed: Equal seeds give equal bytes.
+        workers: Where they are made.
+        progress: Called with the pairs written so far and in all.
+
+    Raises:
+        SourceError: If no pairs or a negative seed are asked for, or the folder holds something else or
+            cannot be written.
+        ExecutorError: If a worker dies, or none can be started.
+    """
+    count = PAIRS if pairs is None else pairs
+    check_numbers(count, seed)
+    out = Path(out).absolute()
+    plan: Plan = {"preset": "liver", "patients": count, "seed": seed}
+    with piecework(out, plan, TRUTH_NAME) as work:
+        pieces = [_piece(index) for index in range(count)]
+        write = partial(_write_chunk, seed=seed, work=work)
+        for done, _ in enumerate(make_pieces(work, pieces, write, workers), 1):
+            progress(done, count)
+        rows = [work.record(piece) or {} for piece in pieces]
+        work.write_csv(TRUTH_NAME, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
+    return LitsSummary(
+        folder=out,
+        truth=out / TRUTH_NAME,
+        pairs=count,
+        with_tumour=sum(row["tumour_ml"] > 0 for row in rows),
+        slices=sum(row["slices"] for row in rows),
+    )
+
+
+def _piece(index: int) -> str:
+    return f"volume-{index}"
+
+
+def _write_chunk(indices: Sequence[int], seed: int, work: Piecework) -> Sequence[int]:
+    """Write pairs; runs in a worker."""
+    for index in indices:
+        _write_pair(index, seed, work)
+    return indices
+
+
+def _write_pair(index: int, seed: int, work: Piecework) -> None:
+    rng = host_generator("lits", seed, index)
+    number = body_seed(seed, index)
+    build = _build(number, rng)
+    body = make_body(number, build=build)
+    examination = _examination(body, rng)
+    subject = prepare(body, Arrays(NUMPY), number)
+    patient = patient_tissues(subject, Spread(), f"lits {seed} {index}")
+    scan = take_scan(subject, examination, (seed, index), patient)
+    mask = liver_mask(scan.structures)
+    names = {"volume": f"{_piece(index)}.nii", "segmentation": f"segmentation-{index}.nii"}
+    folder = work.begin(_piece(index))
+    _write_nifti(folder / names["volume"], scan.images, scan.affine)
+    _write_nifti(folder / names["segmentation"], mask, scan.affine)
+    work.finish(_piece(index), names | _truth(build, examination, scan, mask))
+
+
+def _build(number: int, rng: np.random.Generator) -> Build:
+    """Draw who is scanned: arms beside the head, mostly with a tumour of the liver."""
+    build = draw_build(number, arms="up")
+    found = build.findings - TAKEN_OUT
+    if rng.random() < TUMOUR_SHARE:
+        found |= {TUMOUR_FINDING}
+    return replace(build, findings=found)
+
+
+def _examination(body: Body, rng: np.random.Generator) -> Examination:
+    """Draw an axial CT of the abdomen, in the portal phase for the most part."""
+    phases: tuple[Phase, ...] = ("portal", "arterial", "delayed")
+    technique = CtTechnique(
+        phase=phases[int(rng.choice(3, p=[0.7, 0.15, 0.15]))],
+        noise_hu=float(np.exp(rng.uniform(np.log(6), np.log(20)))),
+        oral=bool(rng.random() < 0.3),
+        kvp=int(rng.choice([100, 120], p=[0.3, 0.7])),
+    )
+    field = ABDOMEN_PELVIS if rng.random() < PELVIS_SHARE else ABDOMEN
+    spacing_mm = float(rng.choice(SPACINGS_MM))
+    protocol = Protocol("ct", "", field, "axial", technique, spacing_mm, matrix=MATRIX)
+    (plan,) = prescribe(body, protocol)
+    table = Furniture(table=True, gap_mm=rng.uniform(5, 20), half_width_mm=rng.uniform(190, 250))
+    liver = next(target for target in TARGETS if target.name == "liver")
+    return Examination(liver, "axial", plan, spacing_mm, technique, CtArtefacts(table, streaks=0.5))
+
+
+def liver_mask(structures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the mask of LiTS.
+
+    Args:
+        structures: (slices, rows, columns) structure numbers, as `structures.NUMBER` has them.
+
+    Returns:
+        Of the same shape: 0, 1 for the liver and its vessels, 2 for its tumours.
+    """
+    of_structure = np.zeros(len(NUMBER), np.uint8)
+    of_structure[[NUMBER[name] for name in LIVER_STRUCTURES]] = LIVER
+    of_structure[[NUMBER[name] for name in TUMOUR_STRUCTURES]] = TUMOUR
+    return np.asarray(of_structure[structures])
+
+
+def _write_nifti(path: Path, values: NDArray[Any], affine: NDArray[np.float64]) -> None:
+    """Write (slice, row, column) values with their affine to LPS; NIfTI counts columns first."""
+    image = nib.Nifti1Image(values.transpose(2, 1, 0), RAS_TO_LPS @ affine[:, [2, 1, 0, 3]])
+    image.header.set_xyzt_units("mm")
+    image.set_qform(image.affine, 1)
+    image.set_sform(image.affine, 1)
+    image.to_filename(path)
+
+
+def _truth(
+    build: Build, examination: Examination, scan: Scan, mask: NDArray[np.uint8]
+) -> dict[str, str | int | float]:
+    """Return the row of a pair, without its names."""
+    plan, voxel_ml = examination.plan, float(abs(np.linalg.det(scan.affine[:3, :3]))) / 1000
+    return {
+        "sex": build.sex,
+        "age_years": round(build.age_years),
+        "weight_kg": round(build.weight_kg, 1),
+        "phase": examination.technique.phase,
+        "slices": len(scan.images),
+        "slice_spacing_mm": examination.spacing_mm,
+        "pixel_mm": plan.pixel_mm,
+        "liver_ml": round(int(np.count_nonzero(mask)) * voxel_ml, 1),
+        "tumour_ml": round(int(np.count_nonzero(mask == TUMOUR)) * voxel_ml, 2),
+    }
