@@ -230,10 +230,10 @@ def fit_temperature(log_likelihood: Callable[[float], float], low: float = 0.05,
 
 
 def shown(value: Measure, unit: str) -> str:
-    """Write a figure with its interval: percent with one decimal, what has a unit with two."""
+    """Write a figure with its interval: percent with one decimal, millilitres with none, others with two."""
     if value.value is None:
         return "-"
-    digits, factor = (1, 100) if unit == "%" else (2, 1)
+    digits, factor = {"%": (1, 100), "ml": (0, 1)}.get(unit, (2, 1))
     text = f"{factor * value.value:.{digits}f}{'%' if unit == '%' else f' {unit}'}"
     if value.low is None or value.high is None:
         return text

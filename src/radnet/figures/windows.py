@@ -31,7 +31,7 @@ BOTTOM: Final = 46
 GAP: Final = 26
 BAR: Final = 22
 BAR_GAP: Final = 5
-FEWEST_BARS: Final = 6
+FEWEST_BARS: Final = 8
 """Room for so many windows is kept, so that the words above them fit."""
 FINE: Final = 2
 

@@ -128,7 +128,7 @@ def study_view(folder: Path) -> StudyView:
     return StudyView(
         folder.name,
         told["organ"],
-        protocol(told, runs),
+        protocol(told, runs, cases),
         sections(runs, cases),
         tuple(to_svg(drawing) for _, drawing in curves(folder, told, runs)),
         tuple(_pictures(folder, cases)),

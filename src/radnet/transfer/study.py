@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,21 +57,26 @@ class Material:
 
     Attributes:
         files: Cases that can be used, by name.
-        cases: The same, prepared.
         left_out: Case and reason.
         preparation: How they were prepared.
+        cache: Where they lie prepared: a large set never is in memory as a whole while runs are done.
         proposals: Windows by case; None where all slices are looked at.
         proposal_report: How well they hold the organ.
         model_digest: Of the pretrained weights.
     """
 
     files: Mapping[str, CaseFiles]
-    cases: tuple[Case, ...]
     left_out: tuple[tuple[str, str], ...]
     preparation: Preparation
+    cache: Path
     proposals: Mapping[str, Proposal] | None
     proposal_report: Mapping[str, Any] | None
     model_digest: str
+
+    def case(self, name: str) -> Case:
+        """Return a prepared case."""
+        (case,) = prepare_cases([self.files[name]], self.preparation, self.cache).cases
+        return case
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class StudySummary:
         n_runs: Of the grid, or of this shard of it.
         n_finished: Runs finished now.
         n_known: Runs that were finished before.
-        n_stopped: Runs that the same command goes on with.
+        n_waiting: Runs that were stopped or not begun; the same command goes on with them.
         failed: Names of runs that failed, and why.
     """
 
@@ -94,7 +100,7 @@ class StudySummary:
     n_runs: int
     n_finished: int
     n_known: int
-    n_stopped: int
+    n_waiting: int
     failed: dict[str, str]
 
     @property
@@ -152,7 +158,7 @@ def run_study(
     if any(read_run(job.place) for job in jobs):
         collect(out, [job.run for job in jobs])
         write_results(out, material)
-    return _summary(out, material, jobs, ended)
+    return _summary(out, material, len(jobs), len(jobs) - len(waiting), ended)
 
 
 def gather(
@@ -179,9 +185,9 @@ def gather(
         report = report_proposals(proposals, prepared.cases, settings.organ, spec).to_dict()
     return Material(
         {files.case_id: files for files in found.cases if files.case_id in usable},
-        prepared.cases,
         (*found.left_out, *prepared.left_out),
         wanted,
+        out / CACHE,
         proposals,
         report,
         digest_file(model / WEIGHTS_NAME),
@@ -261,7 +267,7 @@ def _jobs(
             {case: material.files[case] for case in run.cases},
             patients,
             material.preparation,
-            out / CACHE,
+            material.cache,
             taken,
             config.pretrain.network,
             settings,
@@ -311,7 +317,10 @@ def collect(out: Path, runs: Sequence[Run] | None = None) -> tuple[pl.DataFrame,
     if not told:
         raise StudyError(f"{out}: no run is finished yet; the same command goes on")
     frames = []
-    for frame, name in ((pl.DataFrame(told), RUNS_TABLE), (pl.concat(cases), CASES_TABLE)):
+    for frame, name in (
+        (pl.DataFrame(told, infer_schema_length=None), RUNS_TABLE),
+        (pl.concat(cases), CASES_TABLE),
+    ):
         placed = _placed(frame, places).sort("arm_number", "size_number", "fold", "seed")
         write_table(placed, out / name)
         frames.append(placed)
@@ -353,17 +362,17 @@ def _told(
     }
 
 
-def _summary(out: Path, material: Material, jobs: Sequence[Job], ended: Sequence[Ended]) -> StudySummary:
-    def count(outcome: str) -> int:
-        return sum(one.outcome == outcome for one in ended)
-
+def _summary(
+    out: Path, material: Material, n_runs: int, n_known: int, ended: Sequence[Ended]
+) -> StudySummary:
+    counts = Counter(one.outcome for one in ended)
     return StudySummary(
         study=str(out),
         n_cases=len(material.files),
         n_left_out=len(material.left_out),
-        n_runs=len(jobs),
-        n_finished=count("finished"),
-        n_known=len(jobs) - len(ended) + count("known"),
-        n_stopped=count("stopped"),
+        n_runs=n_runs,
+        n_finished=counts["finished"],
+        n_known=n_known + counts["known"],
+        n_waiting=n_runs - n_known - counts["finished"] - counts["known"] - counts["failed"],
         failed={one.name: one.why for one in ended if one.outcome == "failed"},
     )

@@ -44,15 +44,16 @@ TABLES_NAME: Final = "tables.md"
 SCORES_NAME: Final = "scores.csv"
 DIFFERENCES_NAME: Final = "differences.csv"
 FIGURES: Final = "figures"
+FEW_PATIENTS: Final = 10
+"""Below which the tables say how little an interval can tell."""
 PLACES: Final = ("best", "median", "worst")
 
 
 class Shown(Protocol):
     """What pictures are made from."""
 
-    @property
-    def cases(self) -> tuple[Case, ...]:
-        """Prepared cases."""
+    def case(self, name: str) -> Case:
+        """Return a prepared case."""
         ...
 
     @property
@@ -129,7 +130,7 @@ def sections(runs: pl.DataFrame, cases: pl.DataFrame) -> tuple[Section, ...]:
 
 def tables_text(told: Mapping[str, Any], runs: pl.DataFrame, cases: pl.DataFrame) -> str:
     """Write all tables with what must be known to read them."""
-    parts = [f"# Transfer: {told['organ']}", protocol(told, runs)]
+    parts = [f"# Transfer: {told['organ']}", protocol(told, runs, cases)]
     for section in sections(runs, cases):
         parts += [f"## {section.title}", section.note, section.sheet.markdown()]
     return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
@@ -145,12 +146,12 @@ HOW_PAPER: Final = (
 )
 
 
-def protocol(told: Mapping[str, Any], runs: pl.DataFrame) -> str:
+def protocol(told: Mapping[str, Any], runs: pl.DataFrame, cases: pl.DataFrame) -> str:
     """Say in sentences who was tested, how often, and with which budget."""
     study, transfer = told["study"], told["transfer"]
     n_done, n_runs = len(runs), max(told["n_runs"], len(runs))
     how = (
-        f"{runs['fold'].n_unique()} of {study['folds']} folds over patients"
+        f"{study['folds_run'] or study['folds']} of {study['folds']} folds over patients"
         if study["folds"]
         else "one split of 70:15:15 by patient"
     )
@@ -165,8 +166,16 @@ def protocol(told: Mapping[str, Any], runs: pl.DataFrame) -> str:
         f"same budget, {budget}, and kept {weights}. Masks are scored on the voxels of the scan as it was "
         f"stored. A case counts once: its score is the mean over seeds. Brackets are 95 % intervals by "
         f"bootstrap over patients; the surface Dice allows {study['tolerance_mm']:g} mm; a failure is a Dice "
-        "below 50 %."
+        f"below 50 %.{_few(cases)}"
     )
+
+
+def _few(cases: pl.DataFrame) -> str:
+    """Say that few patients make intervals that are too narrow."""
+    count = cases["patient"].n_unique()
+    if count >= FEW_PATIENTS:
+        return ""
+    return f" {count} patients were tested: a bootstrap over so few gives intervals that are too narrow."
 
 
 def curves(out: Path, told: Mapping[str, Any], runs: pl.DataFrame) -> Iterator[tuple[str, Drawing]]:
@@ -184,17 +193,16 @@ def _pictures(
     out: Path, told: Mapping[str, Any], cases: pl.DataFrame, material: Shown
 ) -> Iterator[tuple[str, Drawing]]:
     """Draw the best, median and worst case of each arm at its largest size, and figure 2 of the first."""
-    known = {case.case_id: case for case in material.cases}
     for number, (arm, part) in enumerate(_largest(cases)):
         rows = chosen_rows(part)
-        shown = [_outlined(out, row, known[row["case"]], place) for place, row in rows]
+        shown = [_outlined(out, row, material.case(row["case"]), place) for place, row in rows]
         alt = f"{part['title'][0]}: best, median and worst of {len(part)} masks of {told['organ']}."
         yield f"cases-{arm}", outlined_cases(shown, alt)
         if number == 0 and material.proposals is not None:
             row = dict(rows)["median"]
             yield (
                 "windows",
-                _windows(_outlined(out, row, known[row["case"]], ""), row, told, material.proposals),
+                _windows(_outlined(out, row, material.case(row["case"]), ""), row, told, material.proposals),
             )
 
 
