@@ -12,6 +12,7 @@ import argparse
 import statistics
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def measure(
         optimizer.step()
         optimizer.zero_grad()
         ticks.append(time.process_time())
-        times.append([1000 * (after - before) for before, after in zip(ticks, ticks[1:], strict=False)])
+        times.append([1000 * (after - before) for before, after in pairwise(ticks)])
     read, vary, learn = (statistics.median(part) for part in zip(*times[1:], strict=True))
     encoder, whole = costs(network, window)
     print(

@@ -1,4 +1,4 @@
-"""What training a segmenter promises: it learns, goes on as if undisturbed, keeps what is frozen, and refuses."""
+"""What training a segmenter promises: it learns, goes on undisturbed, keeps what is frozen, and refuses."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_proposed_windows_train_and_other_proposals_are_other_data(tmp_path: Pat
     summary = train_segmenter(TRAINING, VALIDATION, backbone(), tmp_path / "liver", config, proposed)
     assert summary.windows == {"training": 3, "validation": 2}
     assert load_segmenter(tmp_path / "liver").spec.region == "liver"
-    with pytest.raises(TrainingError, match="was begun with segmenter|was begun with training data"):
+    with pytest.raises(TrainingError, match=r"was begun with (segmenter|training data)"):
         train_segmenter(TRAINING, VALIDATION, backbone(), tmp_path / "liver", config)
     with pytest.raises(TrainingError, match="case scan0: has no proposed window"):
         train_segmenter(TRAINING, VALIDATION, backbone(), tmp_path / "o", config, Proposals({}, 8))

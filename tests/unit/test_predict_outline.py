@@ -16,6 +16,7 @@ from pydicom import dcmread
 from transfer_scans import CANARY, body, organ, write_dicom, write_nifti
 
 from radnet.config import RadnetConfig
+from radnet.errors import CaseError
 from radnet.executors import Workers
 from radnet.masks.nifti import read_nifti
 from radnet.masks.seg import read_seg
@@ -184,6 +185,9 @@ def test_only_proposed_windows_are_looked_at(tmp_path):
     assert network.starts == [(0, 4)]
     assert (row["region_found"], row["n_windows"]) == (True, 2)
     assert row["region_score"] == pytest.approx(0.95)
+    network.spec = network.spec.model_copy(update={"organ": "spleen"})
+    with pytest.raises(CaseError, match="no region of the coverage head holds 'spleen'"):
+        outline_series(work, network, labeller=Everywhere())
 
 
 @pytest.mark.parametrize("spacing", [(4, 3, 3), (3, 4, 3), (3, 3, 4)], ids=["axial", "coronal", "sagittal"])

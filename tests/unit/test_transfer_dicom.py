@@ -64,6 +64,12 @@ def test_a_mask_series_is_known_by_what_it_holds(tmp_path, plain, orientation):
     np.testing.assert_array_equal(prepare_case(case, SMALL).mask, plain.mask)
     with pytest.raises(CaseError, match="case scan: no voxel of its mask is 1; it holds 3"):
         prepare_case(find_cases(tmp_path / "dicom", "liver", labels=[1])[0], SMALL)
+    with zipfile.ZipFile(tmp_path / "dicom/all.zip", "w") as archive:
+        for path in sorted(tmp_path.glob("dicom/*/*.dcm")):
+            archive.write(path, path.relative_to(tmp_path / "dicom"))
+            path.unlink()
+    (packed,) = find_cases(tmp_path / "dicom", "liver")
+    np.testing.assert_array_equal(prepare_case(packed, SMALL).mask, plain.mask)
 
 
 @pytest.mark.parametrize("downwards", [False, True], ids=["upwards", "downwards"])
@@ -118,6 +124,8 @@ def test_masks_of_other_organs_and_series_are_named(tmp_path):
     with pytest.raises(CaseError, match=r"no DICOM series .* has a mask \(seg.dcm: no segment is the liver"):
         find_cases(tmp_path / "dicom", "liver")
     assert len(find_cases(tmp_path / "dicom", "spleen")) == 1
+    with pytest.raises(CaseError, match="segments are chosen by the organ's name"):
+        find_cases(tmp_path / "dicom", "spleen", labels=[1])
     for path in paths:
         path.unlink()
     write_dicom(tmp_path / "dicom/a", series="1.2.99")

@@ -25,7 +25,7 @@ from radnet.networks.segmenter import load_segmenter
 from radnet.predict.outline_files import outline_nifti, outline_stack
 from radnet.predict.outline_scan import SegmenterLike, Tools
 from radnet.tables import INTEGER, REAL, TEXT, conform, read_table, write_table
-from radnet.transfer.proposal import PAPER, Labeller, Rule
+from radnet.transfer.proposal import PAPER, Labeller, Rule, region_of
 from radnet.transfer.stacks import Stack, workspace_stacks
 from radnet.workspace import Workspace, digest_file
 
@@ -144,6 +144,8 @@ def outline_series(
     """
     loaded = load_segmenter(segmenter) if isinstance(segmenter, str | Path) else segmenter
     tools = Tools(loaded, labeller, rule, second_pass)
+    if labeller is not None:
+        region_of(loaded.spec.organ, labeller.spec)  # else every scan would fail alike
     workspace = Workspace(work)
     tasks = [*_stack_tasks(workspace, stack_ids), *_nifti_tasks(nifti or {})]
     folder = workspace.folder(FOLDER) if out is None else out

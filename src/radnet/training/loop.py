@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic
 
@@ -65,20 +65,12 @@ class Counters:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data; JSON has no infinity."""
-        best = self.best if self.best_epoch is not None else None
-        return {
-            "step": self.step,
-            "best": best,
-            "best_epoch": self.best_epoch,
-            "history": self.history,
-            "seconds": self.seconds,
-        }
+        return asdict(self) | {"best": self.best if self.best_epoch is not None else None}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Counters:
         """Make counters of what `as_json` returned."""
-        best = math.inf if plain["best"] is None else plain["best"]
-        return cls(plain["step"], plain.get("seconds", 0.0), best, plain["best_epoch"], plain["history"])
+        return cls(**{**plain, "best": math.inf if plain["best"] is None else plain["best"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,11 +302,8 @@ class Loop(Generic[B]):
         validation = self.average.figures(self._validate())
         self._refuse_infinite(validation["loss"])
         training = self._task.figures(self._running.cpu())
-        row = {
-            "epoch": float(epoch),
-            "step": float(self.counters.step),
-            "lr": self._rate(self.counters.step - 1),
-        }
+        rate = self._rate(self.counters.step - 1)
+        row = {"epoch": float(epoch), "step": float(self.counters.step), "lr": rate}
         row |= {f"training_{name}": value for name, value in training.items()}
         row |= {f"validation_{name}": value for name, value in validation.items()}
         self.counters.history.append(row)

@@ -234,10 +234,15 @@ def unpack_mask(packed: bytes, grid: Grid) -> Mask:
     return np.unpackbits(bits, count=int(np.prod(grid.shape))).reshape(grid.shape)
 
 
+def on_disk(path: str) -> str:
+    """Return the file itself, or of `archive.zip!member` the archive."""
+    return path if Path(path).exists() else path.partition("!")[0]
+
+
 def files_digest(files: CaseFiles, wanted: Preparation) -> str:
     """Return the digest of what a prepared case is made from: files by size and time, and settings."""
     listed = []
-    for path in sorted({name.partition("!")[0] for name in (*files.image, *files.mask)}):
+    for path in sorted({on_disk(name) for name in (*files.image, *files.mask)}):
         stat = Path(path).stat()
         listed.append((Path(path).name, stat.st_size, stat.st_mtime_ns))
     settings = [FORMAT, wanted.slice_mm, wanted.matrix, wanted.volumes.model_dump(mode="json")]

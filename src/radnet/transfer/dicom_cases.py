@@ -158,8 +158,10 @@ def _with_seg(
         header = _header(path)
         if header.get("SOPClassUID") not in (SegmentationStorage, LABEL_MAP_STORAGE):
             continue
+        if labels is not None:
+            raise CaseError(f"{path}: segments are chosen by the organ's name; leave the labels out")
         try:
-            numbers = tuple(labels) if labels is not None else organ_labels(_segments(header), organ, path)
+            numbers = organ_labels(_segments(header), organ, path)
         except CaseError:
             notes.append((Path(path).name, f"no segment is the {organ}"))
             continue

@@ -25,10 +25,19 @@ from numpy.typing import NDArray
 from radnet.errors import CaseError, RadnetError
 from radnet.executors import Progress, silent
 from radnet.sources import open_blob
-from radnet.transfer.cases import PAPER, Case, CaseFiles, Preparation, Scan, files_digest, prepare_scan
+from radnet.transfer.cases import (
+    PAPER,
+    Case,
+    CaseFiles,
+    Preparation,
+    Scan,
+    files_digest,
+    on_disk,
+    prepare_scan,
+)
 from radnet.transfer.dicom_cases import headers_of, survey_dicom
 from radnet.transfer.grid import Grid
-from radnet.transfer.layouts import Survey, pair_case, survey_nifti
+from radnet.transfer.layouts import Survey, organ_labels, pair_case, survey_nifti
 from radnet.transfer.nifti_scans import as_scan, form, read_label_map, read_scan
 from radnet.transfer.stacks import Stack, find_stacks, read_stack, turned_mask
 from radnet.volumes.decode import PixelReader
@@ -197,14 +206,10 @@ def _seg_planes(files: CaseFiles) -> NDArray[Any]:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they may quote header values
         found = read_seg(_unpacked(files.mask[0], Path(folder)), headers, frames)
-    names = [name for name in found.masks if _is_wanted(name, files)]
-    if not names:
-        raise CaseError(f"case {files.case_id}: its segmentation holds no {files.organ}")
-    return np.asarray(np.any([found.masks[name] for name in names], axis=0))
-
-
-def _is_wanted(name: str, files: CaseFiles) -> bool:
-    return files.organ in name.split("_") or name.replace("_", " ") == files.organ
+    names = list(found.masks)
+    numbers = {name: (number,) for number, name in enumerate(names, 1)}
+    chosen = organ_labels(numbers, files.organ, f"case {files.case_id}")
+    return np.asarray(np.any([found.masks[names[number - 1]] for number in chosen], axis=0))
 
 
 def _unpacked(path: str, folder: Path) -> Path:
@@ -218,8 +223,9 @@ def _unpacked(path: str, folder: Path) -> Path:
 
 def _series_planes(files: CaseFiles) -> NDArray[Any]:
     """Read a mask series, whose slices were matched when it was found."""
-    archives = list(dict.fromkeys(files.mask))
-    found = [stack for stack in find_stacks(archives).stacks if not stack.refusal]
+    slices = set(files.mask)
+    held = find_stacks(sorted({on_disk(path) for path in files.mask})).stacks
+    found = [stack for stack in held if stack.sources[0].path in slices and not stack.refusal]
     if len(found) != 1:
         raise CaseError(
             f"case {files.case_id}: its mask series is not one volume any more; list the data again"

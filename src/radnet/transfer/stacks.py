@@ -149,15 +149,17 @@ def find_stacks(data: Path | str | Sequence[Path | str], config: SeriesConfig | 
     """
     sources = [data] if isinstance(data, str | Path) else data
     entries = (entry for entry in list_entries(sources) if isinstance(entry, Entry))
-    key = secrets.token_bytes(32)
-    rows = [read_chunk(chunk, key) for chunk in _chunks(entries)]
+    secret = secrets.token_bytes(32)
+    rows = [read_chunk(chunk, secret) for chunk in _chunks(entries)]
     if not rows:
         return Found((), ())
     table = pl.concat(rows)
     skipped = table.drop_nulls("reason").filter(pl.col("reason") != NOT_DICOM)
     others = skipped.filter(pl.col("reason") == "unsupported_object")["path"].sort()
     images = table.filter(pl.col("reason").is_null()).sort("path", "frame")
-    images = images.unique(["SOPInstanceUID", "frame"], keep="first", maintain_order=True)
+    nameless = pl.col("SOPInstanceUID").fill_null("") == ""  # two of these are no copies of each other
+    key = pl.when(nameless).then(pl.col("path")).otherwise(pl.col("SOPInstanceUID"))
+    images = images.filter(pl.struct(key.alias("instance"), "frame").is_first_distinct())
     counts = dict(skipped["reason"].value_counts().sort("reason").iter_rows())
     return Found(tuple(_grouped(images, config or SeriesConfig())), tuple(others), counts)
 
