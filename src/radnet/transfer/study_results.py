@@ -120,7 +120,7 @@ def sections(runs: pl.DataFrame, cases: pl.DataFrame) -> tuple[Section, ...]:
     """Return the tables that have rows."""
     lines = summarise(cases)
     found = (
-        Section("Scores", "", scores_sheet(lines)),
+        Section("Scores", HOW_SCORED, scores_sheet(lines)),
         Section("Ahead of what is not pretrained", HOW_COMPARED, differences_sheet(differences(cases))),
         Section("Beside the paper", HOW_PAPER, paper_sheet(lines)),
         Section("Budgets as they were", "Medians of the runs.", budget_sheet(runs)),
@@ -136,6 +136,7 @@ def tables_text(told: Mapping[str, Any], runs: pl.DataFrame, cases: pl.DataFrame
     return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
 
 
+HOW_SCORED: Final = "Of each arm, by the scans that it trained on; 95 % intervals in brackets."
 HOW_COMPARED: Final = (
     "Mean difference, case by case, of the pretrained arm minus the other; sure: the 95 % interval of the "
     "Dice excludes zero. A lower HD95 is better."
