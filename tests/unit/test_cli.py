@@ -28,7 +28,7 @@ def radnet(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProc
 def test_all_verbs_are_there() -> None:
     others = {
         *("run", "status", "explain", "synthesize", "contact-sheet", "release", "rules"),
-        *("networks", "export", "pretrain", "evaluate", "study"),
+        *("networks", "export", "pretrain", "evaluate", "transfer", "study"),
     }
     assert set(VERBS) == others | set(STAGE_VERBS)
 
