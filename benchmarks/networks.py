@@ -28,7 +28,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from radnet.networks.build import LabelNetwork, build_network
 from radnet.networks.export import export_model
-from radnet.networks.folder import EXPORTED, load_model, save_model
+from radnet.networks.folder import EXPORTED, save_model
+from radnet.networks.model import load_model
 from radnet.networks.spec import NetworkSpec, make_spec
 
 RESULTS: Final = Path(__file__).parent / "results" / "networks.json"

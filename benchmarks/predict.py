@@ -25,8 +25,8 @@ import polars as pl
 
 from radnet.executors import Workers
 from radnet.labels.stage import label_stacks
-from radnet.networks.folder import load_model
 from radnet.networks.inference import OUTPUTS, labels_of, run_batches
+from radnet.networks.model import load_model
 from radnet.predict.audit import AUDITED, find_suspects, judge_label
 from radnet.predict.columns import CLASS_LABELS
 from radnet.predict.neighbours import nearest

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from radnet.executors import Workers
     from radnet.labels.stage import label_stacks
     from radnet.labels.table import label_table
-    from radnet.networks.folder import load_model
+    from radnet.networks.model import load_model
+    from radnet.networks.segmenter import load_segmenter
     from radnet.pipeline import run_pipeline
     from radnet.report.stage import write_report
     from radnet.scan.stage import scan_archive
@@ -34,6 +35,7 @@ __all__ = [
     "label_table",
     "load_config",
     "load_model",
+    "load_segmenter",
     "run_pipeline",
     "scan_archive",
     "write_report",
@@ -48,7 +50,8 @@ _HOMES: Final = {
     "label_stacks": "radnet.labels.stage",
     "label_table": "radnet.labels.table",
     "load_config": "radnet.config",
-    "load_model": "radnet.networks.folder",
+    "load_model": "radnet.networks.model",
+    "load_segmenter": "radnet.networks.segmenter",
     "run_pipeline": "radnet.pipeline",
     "scan_archive": "radnet.scan.stage",
     "write_report": "radnet.report.stage",

@@ -16,13 +16,15 @@ import typer
 
 from radnet.cli_networks import export, networks
 from radnet.cli_predict import audit, neighbours, predict
-from radnet.cli_pretrain import INTERRUPTED, evaluate, pretrain
+from radnet.cli_pretrain import evaluate, pretrain
 from radnet.cli_release import release
 from radnet.cli_rules import rules_app
+from radnet.cli_study import study_app
 from radnet.cli_synthetic import contact_sheet, synthesize
+from radnet.cli_transfer import transfer
 from radnet.console import print_json, print_outcome, print_stage, print_status, progress_bars
 from radnet.errors import RadnetError
-from radnet.options import Config, Json, Policy, Rules, Work, resolve_config
+from radnet.options import INTERRUPTED, Config, Json, Policy, Rules, Work, resolve_config
 
 if TYPE_CHECKING:
     from radnet.config import RadnetConfig
@@ -49,6 +51,7 @@ app = typer.Typer(
 )
 
 app.add_typer(rules_app)
+app.add_typer(study_app)
 
 Sources = Annotated[list[Path], typer.Argument(help="Folders, zip or tar(.gz) archives, or DICOM files.")]
 ExecutorName = Annotated[
@@ -281,6 +284,7 @@ app.command()(evaluate)
 app.command()(predict)
 app.command()(audit)
 app.command()(neighbours)
+app.command()(transfer)
 
 
 def main() -> None:

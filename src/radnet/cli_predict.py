@@ -61,7 +61,7 @@ def predict(
     Example: radnet predict archive/ --out predictions.parquet
     """
     from radnet.executors import Shard, Workers
-    from radnet.networks.folder import load_model
+    from radnet.networks.model import load_model
     from radnet.pipeline import PREDICT, run_pipeline
     from radnet.predict.exports import EMBEDDING_SUFFIXES, checked_out, write_coded, write_embeddings
 

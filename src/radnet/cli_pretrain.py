@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from radnet.console import print_outcome, progress_bars
-from radnet.options import Config, Json, Policy, Work, parse_shape, resolve_config
-
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, and after a signal that asked a training to stop."""
+from radnet.options import INTERRUPTED, Config, Json, Policy, Work, parse_shape, resolve_config
 
 
 def pretrain(

@@ -13,21 +13,24 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from radnet.errors import ConfigError
+from radnet.learning import AugmentationConfig as AugmentationConfig
+from radnet.learning import Count, Positive, Share, Table
+from radnet.learning import LearningConfig as LearningConfig
+from radnet.learning import TrainingConfig as TrainingConfig
+from radnet.learning import TransferConfig as TransferConfig
+from radnet.learning import WindowAugmentationConfig as WindowAugmentationConfig
+from radnet.studies import StudyConfig
 from radnet.terms import GEOMETRIES, PAPER_SEQUENCES, SEQUENCES
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Policy = Literal["default", "paper"]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 Head = Literal["sequence", "view", "contrast", "coverage", "spacing"]
-Chance = Annotated[float, Field(ge=0, le=1)]
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -62,13 +65,7 @@ def _each_once(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-class _Table(BaseModel):
-    """A table of the file: frozen, strict about its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ScanConfig(_Table):
+class ScanConfig(Table):
     """Reading headers."""
 
     patient_key: Path | None = None
@@ -78,7 +75,7 @@ class ScanConfig(_Table):
     """Files that a worker takes at a time."""
 
 
-class SeriesConfig(_Table):
+class SeriesConfig(Table):
     """From instances to stacks."""
 
     spacing_tolerance: Positive = 0.01
@@ -89,7 +86,7 @@ class SeriesConfig(_Table):
     """Largest difference of a direction cosine within one stack."""
 
 
-class LabelsConfig(_Table):
+class LabelsConfig(Table):
     """What rules read and which stacks are kept."""
 
     rules: tuple[Path, ...] = ()
@@ -117,7 +114,7 @@ class LabelsConfig(_Table):
     (section 2.1.3), instead of the rule table."""
 
 
-class VolumesConfig(_Table):
+class VolumesConfig(Table):
     """From stacks to arrays."""
 
     shape: tuple[Count, Count, Count] = (48, 192, 192)
@@ -132,72 +129,6 @@ class VolumesConfig(_Table):
     """`none` can be memory-mapped; `zstd` takes about 0.4 of the room."""
     shard_volumes: Count = 64
     """Volumes in one shard file."""
-
-
-class AugmentationConfig(_Table):
-    """How training volumes are varied; nothing of it makes a label untrue."""
-
-    enabled: bool = True
-    """Whether training volumes are varied at all."""
-    mirror: Chance = 0.5
-    """Chance that left and right are exchanged; never with an unknown view."""
-    rotation_deg: Annotated[float, Field(ge=0, le=45)] = 8.0
-    """Largest rotation within the plane of the slices; the volume shrinks so that no corner is lost."""
-    shrink: Share = 0.15
-    """Largest shrinking in the plane, and along the slices, which changes the spacing label with it."""
-    intensity: Share = 0.15
-    """Largest change of brightness and contrast of MR, as a share of the grey levels."""
-    gamma: Share = 0.3
-    """Largest change of the logarithm of the exponent of MR."""
-    bias_field: Share = 0.3
-    """Largest logarithm of a smooth factor over MR volumes; CT has no such field."""
-    blur_voxels: Annotated[float, Field(ge=0, le=3)] = 1.0
-    """Largest standard deviation of a blur in the plane of the slices."""
-    noise: Share = 0.05
-    """Largest standard deviation of added noise, as a share of the grey levels."""
-    dropped_slices: Annotated[int, Field(ge=0, le=8)] = 2
-    """Most slices of the middle half that are blanked."""
-
-
-class TrainingConfig(_Table):
-    """What every training needs, whatever it trains."""
-
-    epochs: Count = 100
-    """Times that each volume is seen."""
-    batch_size: Count = 16
-    """Volumes that one device takes at a time."""
-    accumulate: Count = 1
-    """Batches whose gradients make one step."""
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    """`adam` is the paper's (section 2.2)."""
-    lr: Positive = 1e-3
-    """Largest learning rate."""
-    schedule: Literal["cosine", "constant"] = "cosine"
-    """`cosine` rises linearly over the warm-up and falls to nothing; `constant` stays, after the warm-up."""
-    warmup: Share = 0.05
-    """Share of all steps over which the learning rate rises."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    """Of weights, not of biases and normalisation; decoupled for `adamw`."""
-    clip_norm: Annotated[float, Field(ge=0)] = 1.0
-    """Largest norm of the gradient; 0 does not clip."""
-    ema_decay: Share = 0.998
-    """Of the moving average of the weights, which is what is validated and kept; 0 keeps the weights."""
-    patience: Annotated[int, Field(ge=0)] = 20
-    """Epochs without a better validation loss before training stops; 0 never stops early."""
-    seed: Annotated[int, Field(ge=0)] = 1
-    """Of first weights, order and augmentation."""
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    """`auto`: bf16-mixed where the device has instructions for it, else 32-true."""
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """What computes; `auto` takes GPUs where there are any."""
-    devices: Count = 1
-    """Devices, or processes on a CPU, of each machine."""
-    nodes: Count = 1
-    """Machines."""
-    checkpoint_minutes: Positive = 10.0
-    """Longest time between two saved states; one is saved after each epoch anyhow."""
-    readers: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads that read volumes ahead."""
 
 
 class PretrainConfig(TrainingConfig):
@@ -217,7 +148,7 @@ class PretrainConfig(TrainingConfig):
     """Slices, rows and columns that the network sees; larger volumes are resized to it."""
     heads: Annotated[tuple[Head, ...], Field(min_length=1), AfterValidator(_each_once)] = get_args(Head)
     """Heads that are trained."""
-    head_weights: dict[Head, Positive] = {}
+    head_weights: dict[Head, Positive] = Field(default_factory=dict)
     """Weight of each head's loss; 1 where none is given."""
     learn_head_weights: bool = False
     """Whether the weights are learned from the losses' uncertainty (Kendall 2018) instead."""
@@ -237,7 +168,7 @@ class PretrainConfig(TrainingConfig):
     """How training volumes are varied."""
 
 
-class ReportConfig(_Table):
+class ReportConfig(Table):
     """The page."""
 
     min_patients_for_text: Annotated[int, Field(ge=3)] = 3
@@ -246,7 +177,7 @@ class ReportConfig(_Table):
     """Volumes shown for each combination of labels."""
 
 
-class RadnetConfig(_Table):
+class RadnetConfig(Table):
     """The whole configuration."""
 
     policy: Policy = "default"
@@ -255,6 +186,8 @@ class RadnetConfig(_Table):
     labels: LabelsConfig = LabelsConfig()
     volumes: VolumesConfig = VolumesConfig()
     pretrain: PretrainConfig = PretrainConfig()
+    transfer: TransferConfig = TransferConfig()
+    study: StudyConfig = StudyConfig()
     report: ReportConfig = ReportConfig()
 
 
@@ -276,6 +209,22 @@ POLICIES: Final[dict[str, dict[str, dict[str, Any]]]] = {
             "clip_norm": 0.0,
             "ema_decay": 0.0,
             "split": "paper",
+            "augmentation": {"enabled": False},
+        },
+        "transfer": {
+            "freeze": "all",
+            "decoder": "paper",
+            "decoder_norm": "batch",
+            "encoder_statistics": "batch",
+            "loss": "dice",
+            "encoder_lr_share": 1.0,
+            "decoder_first": 0.0,
+            "optimizer": "adam",
+            "schedule": "constant",
+            "warmup": 0.0,
+            "weight_decay": 0.0,
+            "clip_norm": 0.0,
+            "ema_decay": 0.0,
             "augmentation": {"enabled": False},
         },
     },
@@ -347,9 +296,12 @@ def _fault(error: ErrorDetails) -> str:
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
     model: type[BaseModel] = RadnetConfig
     for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        assert isinstance(annotation, type)
-        model = annotation
+        if isinstance(part, int):  # of a list, whose own part gave the model already
+            continue
+        annotation = model.model_fields[part].annotation
+        item = next(iter(get_args(annotation)), annotation)
+        assert isinstance(item, type)
+        model = item
     return model
 
 

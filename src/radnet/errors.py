@@ -62,3 +62,11 @@ class MissingExtraError(RadnetError):
 
 class TrainingError(RadnetError):
     """A training that cannot begin or go on: its data, its settings, its checkpoint or its disk."""
+
+
+class CaseError(RadnetError):
+    """A scan with a mask, a split of such cases or a scan to be outlined that cannot be used."""
+
+
+class StudyError(RadnetError):
+    """A study whose grid, data or folder cannot be used."""

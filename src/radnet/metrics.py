@@ -73,6 +73,28 @@ def mean_absolute(errors: ArrayLike, weights: Reals) -> Reals:
     return share(np.abs(np.asarray(errors, float)), weights)
 
 
+def median(values: ArrayLike, weights: Reals) -> Reals:
+    """Return the weighted median of (n,) values.
+
+    Args:
+        values: (n,) numbers.
+        weights: (..., n) whole numbers: how often each value counts.
+
+    Returns:
+        (...) the median of the values so repeated; the mean of the middle two when they are an even number.
+    """
+    numbers = np.asarray(values, float)
+    if not numbers.size:
+        return np.full(weights.shape[:-1], np.nan)
+    order = np.argsort(numbers, kind="stable")
+    reached = np.cumsum(weights[..., order], axis=-1)
+    whole = reached[..., -1:]
+    lower = np.argmax(reached > (whole - 1) // 2, axis=-1)
+    upper = np.argmax(reached > whole // 2, axis=-1)
+    middle = (numbers[order][lower] + numbers[order][upper]) / 2
+    return np.where(whole[..., 0] > 0, middle, np.nan)
+
+
 def root_mean_square(errors: ArrayLike, weights: Reals) -> Reals:
     """Return the root of the mean square of (n,) errors, in their unit."""
     return np.asarray(np.sqrt(share(np.square(np.asarray(errors, float)), weights)))
@@ -208,11 +230,11 @@ def fit_temperature(log_likelihood: Callable[[float], float], low: float = 0.05,
 
 
 def shown(value: Measure, unit: str) -> str:
-    """Write a figure with its interval: percent with one decimal, millimetres with two."""
+    """Write a figure with its interval: percent with one decimal, millilitres with none, others with two."""
     if value.value is None:
         return "-"
-    digits, factor = (1, 100) if unit == "%" else (2, 1)
-    text = f"{factor * value.value:.{digits}f}{'%' if unit == '%' else ' mm'}"
+    digits, factor = {"%": (1, 100), "ml": (0, 1)}.get(unit, (2, 1))
+    text = f"{factor * value.value:.{digits}f}{'%' if unit == '%' else f' {unit}'}"
     if value.low is None or value.high is None:
         return text
     return f"{text} [{factor * value.low:.{digits}f}, {factor * value.high:.{digits}f}]"

@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from radnet.config import RadnetConfig
 
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, and after a signal that asked a training to stop."""
 DEFAULT_CONFIG: Final = Path("radnet.toml")
 
 Work = Annotated[Path, typer.Option(help="Workspace: the folder that holds what the stages make.")]

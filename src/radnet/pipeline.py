@@ -112,6 +112,15 @@ PREDICT: Final = Stage(
     "radnet.predict.candidates",
 )
 """Begun by its verb alone, which runs the stages that it needs; it wants a model."""
+TRANSFER: Final = Stage(
+    "transfer",
+    "transfer",
+    "6-transfer",
+    ("model.safetensors", "config.json", "metrics.json", "history.csv", "split.csv", "test.csv"),
+    "radnet.transfer.stage:transfer_organ",
+    False,
+)
+"""Reads scans with masks from anywhere and writes where it is told, so a workspace keeps no record of it."""
 RUN_STAGES: Final = (PRETRAIN,)
 """Stages that are begun by name alone, since they take hours and a GPU; their folder holds runs side by side,
 each with a record of its own and, once begun, with its own settings."""

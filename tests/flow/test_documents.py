@@ -45,7 +45,7 @@ def test_commands_and_options_exist(document: Path) -> None:
     shown = re.findall(r"^(?:    |\| `)(radnet [^`|#\n]+)", document.read_text("utf-8"), re.MULTILINE)
     for line in shown:
         words = line.split()
-        verb = words[1:3] if words[1] == "rules" else words[1:2]
+        verb = words[1:3] if words[1] in ("rules", "study") else words[1:2]
         help_text = subprocess.run(
             [sys.executable, "-m", "radnet", *verb, "--help"], capture_output=True, text=True, check=False
         )

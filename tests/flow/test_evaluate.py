@@ -17,7 +17,7 @@ from test_pretrain import tiny
 
 from radnet.config import load_config
 from radnet.errors import TrainingError, WorkspaceError
-from radnet.networks.folder import load_model
+from radnet.networks.model import load_model
 from radnet.pretrain.evaluate import EvaluationSummary, evaluate_run
 from radnet.pretrain.stage import pretrain
 from radnet.report.stage import inputs, write_report

@@ -22,7 +22,8 @@ from radnet.cli import app
 from radnet.config import load_config
 from radnet.errors import NetworkError, WorkspaceError
 from radnet.executors import Shard, Workers
-from radnet.networks.folder import SHIPPED_FOLDER, load_model
+from radnet.networks.folder import SHIPPED_FOLDER
+from radnet.networks.model import load_model
 from radnet.pipeline import run_pipeline, status
 from radnet.predict import parts
 from radnet.predict.agreement import count_agreement

@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 
 from radnet.config import RadnetConfig, load_config
 from radnet.errors import RadnetError, TrainingError, WorkspaceError
-from radnet.networks.folder import load_model
+from radnet.networks.model import load_model
 from radnet.pipeline import status
 from radnet.pretrain.stage import PretrainSummary, pretrain
 from radnet.training import loop as training_loop

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import cv2
+import polars as pl
 import pytest
 from report_archive import LOCALIZER, Archive
 
@@ -287,6 +288,51 @@ def test_before_the_volumes_are_built_the_page_says_so(tmp_path):
     assert tiles(html)["volumes built"] == ("0", "not built yet")
     assert not summary.volumes_built
     assert "4 stacks, 4 patients" in html
+
+
+def written_study(folder: Path) -> None:
+    """Write what a study of one run leaves, and a segmenter beside it."""
+    (folder / "grid").mkdir(parents=True)
+    (folder / "liver").mkdir()
+    run = {"run": "a_n2_fold0_seed1", "arm": "a", "title": "Arm <A>", "kind": "pretrained", "arm_number": 0}
+    run |= {"size": "2", "size_number": 0, "n_training": 2, "fold": 0, "seed": 1}
+    took = {
+        "steps": 9,
+        "training_seconds": 1.0,
+        "wall_seconds": 2.0,
+        "outline_seconds": 0.5,
+        "n_learning": 10,
+    }
+    scores = {"dice": 0.8, "iou": 0.7, "hd95_mm": 9.0, "surface_dice": 0.6, "volume_difference_ml": -5.0}
+    cases = [run | scores | {"failed": False, "patient": f"p{n}", "case": f"DOE^JANE-{n}"} for n in range(3)]
+    pl.DataFrame([run | took]).write_parquet(folder / "grid" / "runs.parquet")
+    pl.DataFrame(cases).write_parquet(folder / "grid" / "cases.parquet")
+    transfer = {"max_steps": 9, "batch_size": 2, "max_minutes": None, "keep": "best"}
+    grid = {"folds": 0, "folds_run": None, "validation": 1, "seeds": [1], "tolerance_mm": 5.0}
+    told = {"organ": "liver", "study": grid, "transfer": transfer, "n_cases": 9, "n_patients": 9, "n_runs": 1}
+    (folder / "grid" / "study.json").write_text(json.dumps(told | {"left_out": ["DOE^JANE"]}))
+    summary = {"organ": "liver", "n_steps": 1234, "seconds": 1.5, "best_step": 7, "dice": 0.7}
+    metrics = {"summary": summary, "settings": {}, "version": "0"}
+    (folder / "liver" / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_studies_and_segmenters_of_the_workspace_are_shown(tmp_path):
+    work = small_archive().write(tmp_path)
+    written_study(work / "6-transfer")
+    summary = write_report(work)
+    page = summary.page.read_text("utf-8")
+    assert (
+        row_of(page, "Of each arm, by the scans that it trained on; 95 % intervals in brackets.", "Arm <A>")[
+            4
+        ]
+        == "80.0% [80.0, 80.0]"
+    )
+    assert row_of(page, "What was trained", "steps")[1] == "1,234"
+    assert "1 left out; one split of 70:15:15 by patient" in page
+    assert "DOE" not in page
+    assert {"6-transfer/grid/runs.parquet", "6-transfer/liver/metrics.json"} <= inputs(
+        Workspace(work), RadnetConfig()
+    ).keys()
 
 
 def test_pictures_of_an_earlier_run_do_not_stay(tmp_path):

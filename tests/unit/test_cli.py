@@ -15,7 +15,7 @@ from radnet.cli import app
 from radnet.pipeline import STAGES
 
 VERBS = get_command(app).commands  # type: ignore[attr-defined]
-RULES_VERBS = VERBS["rules"].commands
+GROUPED_VERBS = [(group, verb) for group in ("rules", "study") for verb in VERBS[group].commands]
 STAGE_VERBS = [stage.verb for stage in STAGES]
 COMMON = ("work", "config", "policy", "executor", "workers", "shard", "as_json")
 
@@ -28,7 +28,7 @@ def radnet(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProc
 def test_all_verbs_are_there() -> None:
     others = {
         *("run", "status", "explain", "synthesize", "contact-sheet", "release", "rules"),
-        *("networks", "export", "pretrain", "evaluate"),
+        *("networks", "export", "pretrain", "evaluate", "transfer", "study"),
     }
     assert set(VERBS) == others | set(STAGE_VERBS)
 
@@ -41,10 +41,10 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
     assert all(option.help for option in command.params), "an option or argument lacks help"
 
 
-@pytest.mark.parametrize("verb", RULES_VERBS)
-def test_every_verb_on_rules_has_help_with_an_example(verb: str) -> None:
-    command = RULES_VERBS[verb]
-    assert f"Example: radnet rules {verb}" in command.help
+@pytest.mark.parametrize(("group", "verb"), GROUPED_VERBS)
+def test_every_verb_of_a_group_has_help_with_an_example(group: str, verb: str) -> None:
+    command = VERBS[group].commands[verb]
+    assert f"Example: radnet {group} {verb}" in command.help
     assert all(option.help for option in command.params), "an option or argument lacks help"
 
 

@@ -24,6 +24,7 @@ from radnet.metrics import (
     fit_temperature,
     mean_absolute,
     measure,
+    median,
     patient_draws,
     plain,
     precision,
@@ -143,3 +144,15 @@ def test_temperature_takes_back_what_logits_were_multiplied_by() -> None:
 
 def test_sigmoid_stays_finite_far_out() -> None:
     np.testing.assert_allclose(sigmoid([-1000.0, 0.0, 1000.0]), [0, 0.5, 1])
+
+
+@given(st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 4)), min_size=1, max_size=12))
+def test_the_weighted_median_is_that_of_repeated_values(rows: list[tuple[int, int]]) -> None:
+    values, counts = map(np.array, zip(*rows, strict=True))
+    expected = np.median(np.repeat(values, counts)) if counts.sum() else np.nan
+    found = median(values, np.stack([counts, np.ones(len(counts))]).astype(float))
+    np.testing.assert_equal(found, [expected, np.median(values)])
+
+
+def test_the_median_of_nothing_is_nan() -> None:
+    assert np.isnan(median([], np.ones((2, 0)))).all()

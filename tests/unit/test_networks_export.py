@@ -18,8 +18,9 @@ from radnet.errors import NetworkError, WorkspaceError
 from radnet.networks import export
 from radnet.networks.build import LabelNetwork, build_network
 from radnet.networks.export import compare, export_model
-from radnet.networks.folder import EXPORTED, load_model, save_model
+from radnet.networks.folder import EXPORTED, save_model
 from radnet.networks.inference import OUTPUTS, Grey
+from radnet.networks.model import load_model
 from radnet.networks.spec import make_spec
 from radnet.volumes.merge import merge_parts
 from radnet.volumes.parts import Parts
@@ -71,7 +72,7 @@ def test_the_fastest_exported_form_is_taken(exported: Path) -> None:
 def test_a_form_whose_package_is_not_installed_is_passed_over(
     exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = "radnet.networks.folder.find_spec"
+    find = "radnet.networks.model.find_spec"
     monkeypatch.setattr(find, lambda name: None if name == "openvino" else object())
     assert load_model(exported).backend.name == "onnx"
     assert load_model(exported, precision="bfloat16").backend.name == "torch"

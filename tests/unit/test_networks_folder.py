@@ -15,8 +15,9 @@ import torch
 import radnet
 from radnet.errors import NetworkError
 from radnet.networks.build import LabelNetwork, build_network
-from radnet.networks.folder import load_model, save_model
+from radnet.networks.folder import save_model
 from radnet.networks.inference import Grey, fit_volume
+from radnet.networks.model import load_model
 from radnet.networks.spec import NetworkSpec, make_spec
 
 SHAPE = (16, 32, 32)

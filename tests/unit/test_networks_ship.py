@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 from radnet.errors import NetworkError
 from radnet.networks import ship
 from radnet.networks.build import build_network
-from radnet.networks.folder import SHIPPED_FOLDER, find_model, load_model, save_model
+from radnet.networks.folder import SHIPPED_FOLDER, find_model, save_model
 from radnet.networks.inference import OUTPUTS, run_batches
+from radnet.networks.model import load_model
 from radnet.networks.ship import ship_model
 from radnet.networks.spec import make_spec
 

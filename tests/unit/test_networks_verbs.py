@@ -15,7 +15,8 @@ from radnet import extras
 from radnet.cli import app
 from radnet.errors import MissingExtraError, NetworkError
 from radnet.networks.build import build_network
-from radnet.networks.folder import load_model, save_model
+from radnet.networks.folder import save_model
+from radnet.networks.model import load_model
 from radnet.networks.sizes import measure_network, measure_networks
 from radnet.networks.spec import make_spec
 

@@ -58,7 +58,7 @@ def _panel(drawing: Drawing, history: Sequence[Row], name: str, best: int, left:
     curves = {side: np.array([row[f"{side}_{name}"] for row in history]) for side, _ in SIDES}
     known = np.concatenate(list(curves.values()))
     known = known[np.isfinite(known)]
-    low, high = _limits(known)
+    low, high = axis_limits(known, GRID_LINES)
     width, height = PANEL_WIDTH - LEFT - RIGHT, PANEL_HEIGHT - TOP - BOTTOM
     x = left + LEFT + width * (np.arange(len(history)) / max(len(history) - 1, 1))
     base = top + TOP + height
@@ -81,15 +81,15 @@ def _panel(drawing: Drawing, history: Sequence[Row], name: str, best: int, left:
     drawing.text(left + LEFT + width / 2, base + 17, "epoch", "muted", 11, "middle")
 
 
-def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Return limits around values and zero between which the grid lines lie at round numbers."""
+def axis_limits(values: np.ndarray, grid_lines: int) -> tuple[float, float]:
+    """Return limits around values and zero between which so many grid lines lie at round numbers."""
     if not values.size:
         return 0.0, 1.0
     low, high = min(float(values.min()), 0.0), float(values.max())
-    least = max(high - low, 1e-6) / GRID_LINES
+    least = max(high - low, 1e-6) / grid_lines
     power = 10.0 ** math.floor(math.log10(least))
     for step in (power, 2 * power, 2.5 * power, 5 * power, 10 * power, 20 * power):
         start = math.floor(low / step) * step
-        if start + GRID_LINES * step >= high:
-            return start, start + GRID_LINES * step
+        if start + grid_lines * step >= high:
+            return start, start + grid_lines * step
     raise AssertionError("one of these steps holds any span")

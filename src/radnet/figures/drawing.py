@@ -1,4 +1,4 @@
-"""Line drawings that become SVG for a page and PNG for a file.
+"""Drawings, of lines and of pictures, that become SVG for a page and PNG for a file.
 
 Coordinates are pixels of the page, x to the right and y down. SVG text is set in the page's own font, so a
 drawing must not depend on the exact width of a word.
@@ -6,11 +6,13 @@ drawing must not depend on the exact width of a word.
 
 from __future__ import annotations
 
+import base64
 import io
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,6 +26,7 @@ PNG_SCALE: Final = 2
 POINTS_PER_PIXEL: Final = 0.72
 """Type sizes in matplotlib are points of 1/72 inch; a drawing has 100 pixels an inch."""
 
+Mark: TypeAlias = "Shape | Text | Picture"
 Anchor = Literal["start", "middle", "end"]
 MATPLOTLIB_ALIGNMENT: Final[dict[Anchor, Literal["left", "center", "right"]]] = {
     "start": "left",
@@ -66,6 +69,25 @@ class Text:
     bold: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Pixels in a box; they are enlarged without blur.
+
+    Attributes:
+        left: Of the box.
+        top: Of the box.
+        width: Of the box.
+        height: Of the box.
+        pixels: (rows, columns) grey levels or (rows, columns, 3) red, green and blue.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    pixels: NDArray[np.uint8]
+
+
 @dataclass(slots=True)
 class Drawing:
     """Marks on a canvas, painted in order.
@@ -74,13 +96,13 @@ class Drawing:
         width: Of the canvas.
         height: Of the canvas.
         alt: What the picture says, for those who do not see it.
-        marks: Shapes and texts.
+        marks: Shapes, texts and pictures.
     """
 
     width: float
     height: float
     alt: str
-    marks: list[Shape | Text] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
     def polygon(
         self,
@@ -101,6 +123,12 @@ class Drawing:
     def line(self, points: ArrayLike, stroke: Role = "line", width: float = 1.0) -> None:
         """Add an open line through (n, 2) points."""
         self.marks.append(Shape(np.asarray(points, float), None, stroke, width, closed=False))
+
+    def picture(
+        self, left: float, top: float, width: float, height: float, pixels: NDArray[np.uint8]
+    ) -> None:
+        """Add a picture; see `Picture`."""
+        self.marks.append(Picture(left, top, width, height, pixels))
 
     def text(
         self,
@@ -136,11 +164,28 @@ def smooth(points: ArrayLike, per_segment: int = 8) -> NDArray[np.float64]:
 
 def to_svg(drawing: Drawing) -> str:
     """Write a drawing as an inline `<svg>` element of HTML, coloured by the page's custom properties."""
-    body = "".join(_svg_shape(mark) if isinstance(mark, Shape) else _svg_text(mark) for mark in drawing.marks)
+    body = "".join(map(_svg_mark, drawing.marks))
     width, height = f"{drawing.width:g}", f"{drawing.height:g}"
     return (
         f'<svg role="img" aria-label="{escape(drawing.alt)}" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}">{body}</svg>'
+    )
+
+
+def _svg_mark(mark: Mark) -> str:
+    if isinstance(mark, Shape):
+        return _svg_shape(mark)
+    return _svg_text(mark) if isinstance(mark, Text) else _svg_picture(mark)
+
+
+def _svg_picture(picture: Picture) -> str:
+    pixels = np.ascontiguousarray(picture.pixels[..., ::-1] if picture.pixels.ndim == 3 else picture.pixels)
+    _, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 9])  # takes blue first
+    source = base64.b64encode(encoded.tobytes()).decode("ascii")
+    return (
+        f'<image x="{picture.left:.1f}" y="{picture.top:.1f}" width="{picture.width:.1f}" '
+        f'height="{picture.height:.1f}" preserveAspectRatio="none" style="image-rendering:pixelated" '
+        f'href="data:image/png;base64,{source}"/>'
     )
 
 
@@ -174,8 +219,10 @@ def to_png(drawing: Drawing) -> bytes:
     for mark in drawing.marks:
         if isinstance(mark, Shape):
             _paint_shape(axes, mark)
-        else:
+        elif isinstance(mark, Text):
             _paint_text(axes, mark)
+        else:
+            _paint_picture(axes, mark)
     picture = io.BytesIO()
     FigureCanvasAgg(figure)  # becomes the figure's canvas
     figure.savefig(picture, format="png", dpi=100 * PNG_SCALE, metadata={"Software": None})
@@ -196,6 +243,22 @@ def _paint_shape(axes: Axes, shape: Shape) -> None:
             joinstyle="round",
         )
     )
+
+
+def _paint_picture(axes: Axes, picture: Picture) -> None:
+    limits = axes.get_xlim(), axes.get_ylim()
+    right, bottom = picture.left + picture.width, picture.top + picture.height
+    axes.imshow(
+        picture.pixels,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        interpolation="nearest",
+        aspect="auto",
+        extent=(picture.left, right, bottom, picture.top),
+        zorder=0.5,
+    )
+    axes.set(xlim=limits[0], ylim=limits[1])  # which a picture moves to its own
 
 
 def _paint_text(axes: Axes, text: Text) -> None:

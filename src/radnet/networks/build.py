@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radnet.errors import NetworkError
+from radnet.networks.inference import OUTPUTS
 from radnet.networks.resnet import DEPTHS, ResNet
 from radnet.networks.spec import PRESETS, NetworkSpec, Triple
 
@@ -63,6 +64,8 @@ class LabelNetwork(nn.Module):
         encoder: The backbone.
     """
 
+    output_names: Final = OUTPUTS
+
     def __init__(self, spec: NetworkSpec, encoder: nn.Module) -> None:
         super().__init__()
         self.spec = spec
@@ -106,6 +109,11 @@ class LabelNetwork(nn.Module):
         outputs["spacing"] = spacing * self.spec.spacing_std_mm + self.spec.spacing_mean_mm
         return outputs
 
+    def outputs(self, volumes: Tensor) -> dict[str, Tensor]:
+        """Return all that `output_names` names, of (n, slices, rows, columns) uint8."""
+        embedding = self.embed(self.prepare(volumes))
+        return {**self.predict(embedding), "embedding": embedding}
+
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Label volumes.
 
@@ -124,7 +132,12 @@ def build_network(spec: NetworkSpec) -> LabelNetwork:
     Raises:
         NetworkError: If no backbone has that name.
     """
-    return LabelNetwork(spec, _backbone_factory(spec.network)(spec))
+    return LabelNetwork(spec, build_encoder(spec))
+
+
+def build_encoder(spec: NetworkSpec) -> nn.Module:
+    """Build the backbone alone, with random weights; errors as of `build_network`."""
+    return _backbone_factory(spec.network)(spec)
 
 
 def backbone_names() -> tuple[str, ...]:

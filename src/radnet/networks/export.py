@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -23,28 +23,32 @@ from torch import Tensor, nn
 
 from radnet.errors import NetworkError
 from radnet.extras import require
-from radnet.networks.build import LabelNetwork
 from radnet.networks.folder import (
-    BATCH,
     EXPORTED,
     EXPORTS_NAME,
     WEIGHTS_NAME,
+    kind_of,
     read_config,
     read_exports,
+    read_folder,
     read_network,
 )
 from radnet.networks.inference import (
     OUTPUTS,
+    Backend,
     Floats,
     Grey,
     OnnxBackend,
     OpenvinoBackend,
     TorchBackend,
+    fit_volume,
     import_openvino,
     labels_of,
-    run_batches,
 )
-from radnet.networks.spec import NetworkSpec
+from radnet.networks.model import BATCH
+from radnet.networks.segmenter import read_segmentation
+from radnet.networks.segmenter_spec import SegmenterSpec
+from radnet.networks.spec import NetworkSpec, Triple
 from radnet.volumes.store import VolumeStore
 from radnet.workspace import digest_file, write_text
 
@@ -52,6 +56,9 @@ LARGEST_DIFFERENCE: Final = 1e-3
 """Largest difference of an output from torch, as a share of the output's largest value or of 1."""
 PARITY_VOLUMES: Final = 8
 _NOISE_SEED: Final = 5
+Outputs = dict[str, Floats]
+Comparing = Callable[[Outputs, Outputs, str], dict[str, float]]
+"""Takes what torch gives, what the file gives, and its name; returns differences or refuses."""
 
 
 @dataclass(frozen=True)
@@ -72,21 +79,20 @@ class ExportSummary:
 
 
 class _Deployed(nn.Module):
-    """A network from grey levels to the named outputs."""
+    """A network from grey levels to its named outputs."""
 
-    def __init__(self, network: LabelNetwork) -> None:
+    def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, volumes: Tensor) -> tuple[Tensor, ...]:
-        """Return the `OUTPUTS` of (n, slices, rows, columns) uint8."""
-        embedding = self.network.embed(self.network.prepare(volumes))
-        outputs = {**self.network.predict(embedding), "embedding": embedding}
-        return tuple(outputs[name] for name in OUTPUTS)
+        """Return the outputs of (n, slices, rows, columns) uint8, in order."""
+        outputs = self.network.outputs(volumes)
+        return tuple(outputs[name] for name in self.network.output_names)
 
 
 def export_model(folder: Path | str, to: str, store: Path | None = None) -> ExportSummary:
-    """Export a model and compare it with torch; a file that differs is not kept.
+    """Export a labelling network or a segmenter and compare it with torch; a file that differs is not kept.
 
     Args:
         folder: A model folder; the files go into it.
@@ -102,27 +108,55 @@ def export_model(folder: Path | str, to: str, store: Path | None = None) -> Expo
     """
     folder = Path(folder)
     _check_form(to)
-    spec = read_config(folder)["network"]
     # before the weights are read: should they be replaced meanwhile, the record is of none that lie there
-    digest = digest_file(folder / WEIGHTS_NAME)
-    network = read_network(folder, spec).eval()
-    volumes, which = _parity_volumes(spec, store)
+    if kind_of(folder) == "segmenter":
+        digest = digest_file(folder / WEIGHTS_NAME)
+        spec = read_folder(folder, "segmenter", SegmenterSpec)["segmenter"]
+        network: nn.Module = read_segmentation(folder, spec)
+        shape, comparing, same = spec.window, compare_masks, "masks"
+    else:
+        model_spec = read_config(folder)["network"]
+        digest = digest_file(folder / WEIGHTS_NAME)
+        network, shape, same = read_network(folder, model_spec), model_spec.input_shape, "labels"
+
+        def comparing(expected: Outputs, found: Outputs, what: str) -> dict[str, float]:
+            return compare(expected, found, model_spec, what)
+
+    volumes, which = _parity_volumes(shape, store)
+    differences = _export(folder, network.eval(), to, np.stack(volumes), comparing)
+    record = {"weights": digest, "compared": which, "max_difference": differences}
+    write_text(folder / EXPORTS_NAME, json.dumps({**read_exports(folder), to: record}, indent=1) + "\n")
+    return ExportSummary(folder / EXPORTED[to][0], which, differences, f"the same {same}")
+
+
+def _export(
+    folder: Path, network: nn.Module, to: str, volumes: Grey, comparing: Comparing
+) -> dict[str, float]:
+    """Write the files of a form beside their place, compare, and move them there."""
     with TemporaryDirectory(dir=folder, prefix=".export") as temporary:
         made = Path(temporary)
-        write_onnx(network, spec, made / EXPORTED["onnx"][0])
+        write_onnx(network, volumes.shape[1:], made / EXPORTED["onnx"][0])
         if to == "openvino":
             _write_openvino(made)
         file = made / EXPORTED[to][0]
-        runner = OnnxBackend(file) if to == "onnx" else OpenvinoBackend(file)
-        expected, found = (
-            run_batches(backend, spec, volumes, BATCH) for backend in (TorchBackend(network), runner)
-        )
-        differences = compare(expected, found, spec, file.name)
+        runner: Backend = OnnxBackend(file) if to == "onnx" else OpenvinoBackend(file)
+        expected, found = (_outputs(backend, volumes) for backend in (TorchBackend(network), runner))
+        differences = comparing(expected, found, file.name)
         for name in EXPORTED[to]:
             (made / name).replace(folder / name)
-    record = {"weights": digest, "compared": which, "max_difference": differences}
-    write_text(folder / EXPORTS_NAME, json.dumps({**read_exports(folder), to: record}, indent=1) + "\n")
-    return ExportSummary(folder / EXPORTED[to][0], which, differences, "the same")
+    return differences
+
+
+def _outputs(backend: Backend, volumes: Grey) -> Outputs:
+    found = [backend.run(volumes[first : first + BATCH]) for first in range(0, len(volumes), BATCH)]
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def compare_masks(expected: Outputs, found: Outputs, what: str) -> dict[str, float]:
+    """Compare the probabilities of two backends; errors as of `compare`, without labels."""
+    differences = {name: float(np.abs(expected[name] - found[name]).max()) for name in expected}
+    _refuse_different(differences, expected, what)
+    return {name: float(f"{difference:.2g}") for name, difference in differences.items()}
 
 
 def compare(
@@ -137,14 +171,19 @@ def compare(
         NetworkError: If an output differs by more than `LARGEST_DIFFERENCE` or a label changes.
     """
     differences = {name: float(np.abs(expected[name] - found[name]).max()) for name in OUTPUTS}
-    for name, difference in differences.items():
-        if difference > LARGEST_DIFFERENCE * max(1.0, float(np.abs(expected[name]).max())):
-            raise NetworkError(
-                f"{what}: output '{name}' differs from torch by {difference:.2g}; the file was not kept"
-            )
+    _refuse_different(differences, expected, what)
     if labels_of(expected, spec)["words"] != labels_of(found, spec)["words"]:
         raise NetworkError(f"{what}: says other labels than torch; the file was not kept")
     return {name: float(f"{difference:.2g}") for name, difference in differences.items()}
+
+
+def _refuse_different(differences: dict[str, float], expected: Outputs, what: str) -> None:
+    for name, difference in differences.items():
+        # what is no number is no small difference either
+        if not difference <= LARGEST_DIFFERENCE * max(1.0, float(np.abs(expected[name]).max())):
+            raise NetworkError(
+                f"{what}: output '{name}' differs from torch by {difference:.2g}; the file was not kept"
+            )
 
 
 def _check_form(to: str) -> None:
@@ -158,16 +197,16 @@ def _check_form(to: str) -> None:
         require("onnxruntime", "export", "radnet export")
 
 
-def write_onnx(network: LabelNetwork, spec: NetworkSpec, path: Path) -> None:
-    """Write a network from grey levels to the named outputs as one ONNX file."""
-    example = torch.zeros(2, *spec.input_shape, dtype=torch.uint8)
+def write_onnx(network: Any, shape: tuple[int, ...], path: Path) -> None:
+    """Write a network from grey levels of a shape to its named outputs as one ONNX file."""
+    example = torch.zeros(2, *shape, dtype=torch.uint8)
     with _quiet():
         program = torch.onnx.export(
             _Deployed(network).eval(),
             (example,),
             dynamo=True,
             input_names=["volumes"],
-            output_names=list(OUTPUTS),
+            output_names=list(network.output_names),
             dynamic_shapes={"volumes": {0: torch.export.Dim("n")}},
             verbose=False,
         )
@@ -195,21 +234,22 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _parity_volumes(spec: NetworkSpec, store: Path | None) -> tuple[list[Grey], str]:
+def _parity_volumes(shape: Triple, store: Path | None) -> tuple[list[Grey], str]:
     if store is None:
-        return _noise(spec), f"{PARITY_VOLUMES} of seeded noise"
+        return _noise(shape), f"{PARITY_VOLUMES} of seeded noise"
     volumes = VolumeStore(store)
-    read = [np.array(volumes.read(stack_id)) for stack_id in islice(volumes.ids, PARITY_VOLUMES)]
+    stacks = islice(volumes.ids, PARITY_VOLUMES)
+    read = [fit_volume(np.array(volumes.read(stack_id)), shape) for stack_id in stacks]
     return read, f"{len(read)} of {store}"
 
 
-def _noise(spec: NetworkSpec) -> list[Grey]:
+def _noise(shape: Triple) -> list[Grey]:
     """Make grey volumes that are coarse or fine, dark or bright, for which outputs differ."""
     generator = np.random.default_rng(_NOISE_SEED)
     volumes = []
     for number in range(PARITY_VOLUMES):
         block = 2 ** (number % 4)
-        coarse = generator.random([-(-size // block) for size in spec.input_shape])
-        fine = np.kron(coarse, np.ones((block, block, block)))[tuple(map(slice, spec.input_shape))]
+        coarse = generator.random([-(-size // block) for size in shape])
+        fine = np.kron(coarse, np.ones((block, block, block)))[tuple(map(slice, shape))]
         volumes.append((255 * fine * (number + 1) / PARITY_VOLUMES).astype(np.uint8))
     return volumes

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from radnet.errors import NetworkError
 from radnet.extras import require
 from radnet.networks.spec import NetworkSpec
 from radnet.volumes.resize import resize_stack
-
-if TYPE_CHECKING:
-    from radnet.networks.build import LabelNetwork
 
 Precision = Literal["float32", "bfloat16"]
 Floats = NDArray[np.float32]
@@ -39,7 +36,7 @@ class Backend(Protocol):
     name: str
 
     def run(self, volumes: Grey) -> dict[str, Floats]:
-        """Return the `OUTPUTS` of (n, slices, rows, columns)."""
+        """Return the named outputs of (n, slices, rows, columns)."""
         ...
 
 
@@ -47,7 +44,7 @@ class TorchBackend:
     """The network itself; bfloat16 runs with channels last, which the processor's kernels want.
 
     Args:
-        network: Is moved to the device and set to evaluation.
+        network: Has `output_names` and `outputs`; is moved to the device and set to evaluation.
         device: As torch names it.
         precision: Of the arithmetic; weights stay float32.
 
@@ -57,28 +54,26 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(self, network: LabelNetwork, device: str = "cpu", precision: Precision = "float32") -> None:
+    def __init__(self, network: Any, device: str = "cpu", precision: Precision = "float32") -> None:
         self._torch: Any = require("torch", "train", "running a network")
         self._half = precision == "bfloat16"
         try:
             self._device = self._torch.device(device)
-            self.network: LabelNetwork = network.to(self._device).eval()
+            self.network: Any = network.to(self._device).eval()
         except (RuntimeError, AssertionError) as error:  # a torch without CUDA asserts
             raise NetworkError(f"device '{device}' cannot be used here; cpu always can") from error
         if self._half:
-            self.network.to(memory_format=self._torch.channels_last_3d)  # type: ignore[call-overload]
+            self.network.to(memory_format=self._torch.channels_last_3d)
 
     def run(self, volumes: Grey) -> dict[str, Floats]:
-        """Return the `OUTPUTS` of (n, slices, rows, columns)."""
+        """Return the named outputs of (n, slices, rows, columns)."""
         torch = self._torch
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._half),
         ):
-            x = self.network.prepare(torch.from_numpy(np.array(volumes)).to(self._device))
-            embedding = self.network.embed(x)
-            outputs = {**self.network.predict(embedding), "embedding": embedding}
-        return {name: outputs[name].float().cpu().numpy() for name in OUTPUTS}
+            outputs = self.network.outputs(torch.from_numpy(np.array(volumes)).to(self._device))
+        return {name: outputs[name].float().cpu().numpy() for name in self.network.output_names}
 
 
 class OnnxBackend:
@@ -106,11 +101,12 @@ class OnnxBackend:
             )
         except Exception as error:  # its C library raises classes of its own, which it does not export
             raise NetworkError(f"{path}: is damaged or incomplete; take another copy of it") from error
+        self._names = [output.name for output in self._session.get_outputs()]
 
     def run(self, volumes: Grey) -> dict[str, Floats]:
-        """Return the `OUTPUTS` of (n, slices, rows, columns)."""
-        found = self._session.run(list(OUTPUTS), {"volumes": np.ascontiguousarray(volumes)})
-        return dict(zip(OUTPUTS, found, strict=True))
+        """Return the named outputs of (n, slices, rows, columns)."""
+        found = self._session.run(self._names, {"volumes": np.ascontiguousarray(volumes)})
+        return dict(zip(self._names, found, strict=True))
 
 
 class OpenvinoBackend:
@@ -134,9 +130,9 @@ class OpenvinoBackend:
         self._model = openvino.Core().compile_model(str(path), "CPU", hint)
 
     def run(self, volumes: Grey) -> dict[str, Floats]:
-        """Return the `OUTPUTS` of (n, slices, rows, columns)."""
+        """Return the named outputs of (n, slices, rows, columns)."""
         found = self._model(np.ascontiguousarray(volumes))
-        return {name: np.array(found[name], np.float32) for name in OUTPUTS}
+        return {output.any_name: np.array(found[output], np.float32) for output in self._model.outputs}
 
 
 def import_openvino(what: str) -> Any:

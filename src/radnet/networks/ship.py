@@ -24,7 +24,6 @@ from radnet.extras import require
 from radnet.networks.build import LabelNetwork, build_network
 from radnet.networks.export import write_onnx
 from radnet.networks.folder import (
-    BATCH,
     CARD_NAME,
     CONFIG_NAME,
     EXPORTED,
@@ -35,6 +34,7 @@ from radnet.networks.folder import (
     save_model,
 )
 from radnet.networks.inference import OUTPUTS, Floats, Grey, OnnxBackend, TorchBackend, labels_of, run_batches
+from radnet.networks.model import BATCH
 from radnet.networks.weights import load_tensors
 from radnet.workspace import digest_file, write_text
 
@@ -103,7 +103,7 @@ def _write_graph(network: LabelNetwork, out: Path) -> None:
     name = EXPORTED["onnx"][0]
     with TemporaryDirectory(dir=out, prefix=".export") as temporary:
         whole = Path(temporary) / name
-        write_onnx(network, network.spec, whole)
+        write_onnx(network, network.spec.input_shape, whole)
         model = onnx.load(str(whole))
         _refer(onnx, model.graph, network, *_places(out / WEIGHTS_NAME))
         onnx.save(model, str(whole))

@@ -19,11 +19,13 @@ Classes = Annotated[tuple[str, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """Plain data that cannot be changed and has no other keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Stem(_Frozen):
+class Stem(Frozen):
     """First convolution of a ResNet; sizes are slices, rows, columns."""
 
     kernel: Triple
@@ -51,7 +53,7 @@ def _stem(value: Any) -> Any:
     return value
 
 
-class NetworkSpec(_Frozen):
+class NetworkSpec(Frozen):
     """A network with its heads; the defaults are those of a 48x192x192 volume."""
 
     network: str = "resnet50"
@@ -131,10 +133,11 @@ def make_spec(network: str = "resnet50", **fields: Any) -> NetworkSpec:
     try:
         return NetworkSpec.model_validate({"network": network, **PRESETS.get(network, {}), **fields})
     except ValidationError as error:
-        raise NetworkError("network: " + "; ".join(_faults(error))) from None
+        raise NetworkError("network: " + "; ".join(faults(error))) from None
 
 
-def _faults(error: ValidationError) -> list[str]:
+def faults(error: ValidationError) -> list[str]:
+    """Say of each fault where it is and what it is."""
     return [
         ".".join(map(str, fault["loc"]))
         + (": " if fault["loc"] else "")

@@ -19,8 +19,8 @@ import polars as pl
 
 from radnet.config import VolumesConfig
 from radnet.errors import GeometryError, MaskError, SourceError
-from radnet.networks.folder import Model, load_model
 from radnet.networks.inference import Floats, Grey, labels_of, run_batches
+from radnet.networks.model import Model, load_model
 from radnet.networks.spec import NetworkSpec
 from radnet.predict.columns import CLASS_LABELS, part_columns, probability_columns
 from radnet.predict.nifti import NiftiTask, build_nifti

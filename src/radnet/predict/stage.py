@@ -21,7 +21,8 @@ import polars as pl
 from radnet import __version__
 from radnet.config import RadnetConfig
 from radnet.executors import Crashed, Progress, Shard, Workers, map_chunks, silent
-from radnet.networks.folder import DEFAULT_MODEL, WEIGHTS_NAME, find_model, load_model
+from radnet.networks.folder import DEFAULT_MODEL, WEIGHTS_NAME, find_model
+from radnet.networks.model import load_model
 from radnet.networks.spec import NetworkSpec
 from radnet.predict.agreement import Agreement, count_agreement, with_agreement
 from radnet.predict.candidates import STORE, find_candidates, find_stored, inputs

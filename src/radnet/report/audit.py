@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from radnet import __version__
 from radnet.config import RadnetConfig
 from radnet.executors import Progress, silent
-from radnet.figures.palette import DARK, LIGHT
 from radnet.predict.audit import AUDITED, Judge, find_suspects, read_answered
 from radnet.predict.columns import FOLDER, TABLE_NAME
 from radnet.predict.pictures import Pictures
 from radnet.predict.rows import check_predictions
 from radnet.pretrain.runs import TITLES
-from radnet.report.page import STYLE, percent, png_source, thousands
+from radnet.report.environment import page_environment
 from radnet.tables import write_table
 from radnet.workspace import Workspace, write_text
 
@@ -141,17 +138,6 @@ def _draw(
 
 
 def _render(suspects: pl.DataFrame, cards: dict[str, list[Suspect]]) -> str:
-    environment = Environment(
-        loader=PackageLoader("radnet.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(thousands=thousands, percent=percent, png_source=png_source)
-    style, _, _ = environment.loader.get_source(environment, STYLE)  # type: ignore[union-attr]
     counts: dict[str, Any] = dict(suspects["label"].value_counts().iter_rows())
     sections = [(TITLES[label], counts[label], cards[label]) for label in AUDITED if label in cards]
-    return environment.get_template(TEMPLATE).render(
-        version=__version__, style=Markup(style), light=LIGHT, dark=DARK, sections=sections
-    )
+    return page_environment().get_template(TEMPLATE).render(version=__version__, sections=sections)

@@ -26,6 +26,7 @@ from radnet.report.overview import funnel_steps, headline, refused
 from radnet.report.page import Page, render
 from radnet.report.pictures import drawings
 from radnet.report.predicted import predicted_digests, read_predicted
+from radnet.report.studies import read_segmenters, read_studies, study_digests
 from radnet.report.texts import open_texts
 from radnet.report.trained import read_trained, trained_digests
 from radnet.volumes.store import VolumeStore
@@ -123,7 +124,12 @@ def write_report(
 
 def inputs(workspace: Workspace, config: RadnetConfig) -> dict[str, str]:
     """Digest the tables and figures that the report reads; those that are not there are left out."""
-    return {**digests(workspace), **trained_digests(workspace), **predicted_digests(workspace)}
+    return {
+        **digests(workspace),
+        **trained_digests(workspace),
+        **study_digests(workspace),
+        **predicted_digests(workspace),
+    }
 
 
 def used_config(config: RadnetConfig) -> dict[str, Any]:
@@ -166,6 +172,8 @@ def _page(
         volumes_built=artefacts.volumes is not None,
         trained=read_trained(workspace),
         predicted=read_predicted(workspace),
+        segmenters=read_segmenters(workspace),
+        studies=read_studies(workspace),
     )
 
 

@@ -132,12 +132,12 @@ def augment(volumes: Tensor, known: Known, draws: Draws) -> Tensor:
         draws.offset * known.mr,
     )
     varied = blur_in_plane(varied, draws.blur)
-    varied = varied + draws.noise[:, None, None, None] * _noise(varied, draws.noise_seeds)
+    varied = varied + draws.noise[:, None, None, None] * noise_like(varied, draws.noise_seeds)
     varied = blank_slices(varied.masked_fill(blank, 0), draws.dropped)
     return (varied.clamp(0, 1) * TOP_LEVEL).round().to(torch.uint8)
 
 
-def _noise(like: Tensor, seeds: list[int]) -> Tensor:
+def noise_like(like: Tensor, seeds: list[int]) -> Tensor:
     """Return normal noise, each volume's from its own seed."""
     noise = torch.empty(like.shape, device=like.device)  # contiguous: it is filled in order of memory
     for one, seed in zip(noise, seeds, strict=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic
 
@@ -39,6 +39,8 @@ from radnet.training.stopping import StopRequest
 from radnet.training.task import B, Part, Task
 
 STATE_NAME: Final = "resume.safetensors"
+CLOCK_STEPS: Final = 100_000
+"""Into which a limit of time is divided for the learning rate."""
 CHECK_STEPS: Final = 25
 """Steps after which the sums are looked at for what is not finite; looking makes the device wait."""
 
@@ -49,26 +51,40 @@ class Counters:
 
     Attributes:
         step: Steps done.
-        best: Least validation loss.
+        best: Least validation loss, or what the task takes instead.
         best_epoch: When; None before the first validation.
         history: A row an epoch.
+        seconds: Spent in steps.
     """
 
     step: int = 0
+    seconds: float = 0.0
     best: float = math.inf
     best_epoch: int | None = None
     history: list[dict[str, float]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data; JSON has no infinity."""
-        best = self.best if self.best_epoch is not None else None
-        return {"step": self.step, "best": best, "best_epoch": self.best_epoch, "history": self.history}
+        return asdict(self) | {"best": self.best if self.best_epoch is not None else None}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Counters:
         """Make counters of what `as_json` returned."""
-        best = math.inf if plain["best"] is None else plain["best"]
-        return cls(plain["step"], best, plain["best_epoch"], plain["history"])
+        return cls(**{**plain, "best": math.inf if plain["best"] is None else plain["best"]})
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a training ends, if that is before its epochs do.
+
+    Attributes:
+        steps: Most of them.
+        seconds: Most time in steps. Learning rates then follow the clock, and a training that was stopped and
+            goes on is no longer equal to an undisturbed one bit by bit.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +117,9 @@ class Loop(Generic[B]):
         config: How.
         folder: Where state and history go.
         settings: What must be equal for a training to go on from a state.
-        keep_best: Keeps a task whose validation loss is the least so far.
+        keep_best: Keeps a task whose validation is the best so far.
+        budget: What else ends the training.
+        keep_last: Whether each validation's task is kept, better or not.
 
     Raises:
         TrainingError: If there is a state of other settings, or a damaged one.
@@ -117,6 +135,8 @@ class Loop(Generic[B]):
         folder: Path,
         settings: Mapping[str, Any],
         keep_best: Callable[[Task[B]], None],
+        budget: Budget = Budget(),
+        keep_last: bool = False,
     ) -> None:
         self._fabric, self._config, self._folder = fabric, config, folder
         self._training, self._validation = training, validation
@@ -124,9 +144,12 @@ class Loop(Generic[B]):
         lengthen_convolutions(task)
         self._task = task.to(fabric.device)
         self._average = Average(self._task, config.ema_decay)
-        self._optimizer = make_optimizer(self._task, config)
+        self._optimizer = make_optimizer(self._task, config, self._task.rate_share)
         self._module, self._stepper = fabric.setup(self._task, self._optimizer)
         self._steps = steps_in_epoch(training.n_rows, config.batch_size, config.accumulate, fabric.world_size)
+        self._keep_last = keep_last
+        self._budget, most = budget, config.epochs * self._steps
+        self._total = most if budget.steps is None else min(budget.steps, most)
         self.counters = Counters()
         self._running = torch.zeros(0)
         self._saved_at = time.monotonic()
@@ -149,11 +172,10 @@ class Loop(Generic[B]):
         Raises:
             TrainingError: If the loss is no number any more, or a state cannot be written.
         """
-        total = self._config.epochs * self._steps
         board = self._board()
         with StopRequest() as stop:
-            while len(self.counters.history) < self._config.epochs and not self._waited_long():
-                if not self._epoch(stop, lambda: progress(self.counters.step, total)):
+            while not self._ended() and not self._waited_long():
+                if not self._epoch(stop, lambda: progress(self.counters.step, self._total)):
                     self._save()
                     return self._outcome(finished=False)
                 self._close_epoch(board)
@@ -163,8 +185,25 @@ class Loop(Generic[B]):
 
     def _outcome(self, finished: bool) -> Outcome:
         counters = self.counters
-        early = finished and len(counters.history) < self._config.epochs
+        early = finished and self._spent() < 1
         return Outcome(finished, early, len(counters.history), counters.best_epoch, counters.history)
+
+    def _spent(self) -> float:
+        """Return the share of the budget that is used up; 1 and more ends the training."""
+        seconds = self._budget.seconds
+        spent = 0.0 if seconds is None else self.counters.seconds / seconds
+        return max(spent, self.counters.step / self._total)
+
+    def _ended(self) -> bool:
+        """Say whether the budget is used up and the last step was validated."""
+        closed = self.counters.history[-1]["step"] if self.counters.history else 0
+        return self._spent() >= 1 and closed == self.counters.step
+
+    def _rate(self, step: int) -> float:
+        """Return the learning rate of a step; with a limit of time, that of the time that is spent."""
+        if self._budget.seconds is None:
+            return learning_rate(step, self._total, self._config)
+        return learning_rate(int(min(self._spent(), 1) * CLOCK_STEPS), CLOCK_STEPS, self._config)
 
     def _waited_long(self) -> bool:
         done, best = len(self.counters.history), self.counters.best_epoch
@@ -186,7 +225,11 @@ class Loop(Generic[B]):
         ahead = read_ahead(self._training.read, batches, self._config.readers)
         self._task.train()
         for rows in plan:
+            if self._spent() >= 1:
+                break
+            begun = time.monotonic()
             self._step(ahead, rows, epoch)
+            self.counters.seconds += time.monotonic() - begun
             tell()
             if self.counters.step % CHECK_STEPS == 0:
                 self._refuse_infinite()
@@ -199,9 +242,8 @@ class Loop(Generic[B]):
     def _step(self, ahead: Iterator[B], rows: Rows, epoch: int) -> None:
         """Do one step of as many batches as are accumulated."""
         step, fabric = self.counters.step, self._fabric
-        set_learning_rate(
-            self._optimizer, learning_rate(step, self._config.epochs * self._steps, self._config)
-        )
+        set_learning_rate(self._optimizer, self._rate(step))
+        self._task.begin_step(self._spent())
         torch.manual_seed(_mix(self._config.seed, step, fabric.global_rank))  # dropout
         for number, own in enumerate(rows, 1):
             batch = self._task.vary(fabric.to_device(next(ahead)), own, epoch)
@@ -260,14 +302,15 @@ class Loop(Generic[B]):
         validation = self.average.figures(self._validate())
         self._refuse_infinite(validation["loss"])
         training = self._task.figures(self._running.cpu())
-        rate = learning_rate(self.counters.step - 1, self._config.epochs * self._steps, self._config)
+        rate = self._rate(self.counters.step - 1)
         row = {"epoch": float(epoch), "step": float(self.counters.step), "lr": rate}
         row |= {f"training_{name}": value for name, value in training.items()}
         row |= {f"validation_{name}": value for name, value in validation.items()}
         self.counters.history.append(row)
         self._running = torch.zeros(0)
-        if validation["loss"] < self.counters.best:
-            self.counters.best, self.counters.best_epoch = validation["loss"], epoch
+        merit = self._task.merit(validation)
+        if self._keep_last or merit < self.counters.best:
+            self.counters.best, self.counters.best_epoch = merit, epoch
             if self._fabric.is_global_zero:
                 self._keep_best(self.average)
         self._save()

@@ -6,14 +6,21 @@ The learning rate is a function of the step, so that there is no scheduler with 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, Final
 
 import torch
 from torch import nn
 
-from radnet.config import TrainingConfig
+from radnet.config import LearningConfig
+
+SHARE: Final = "rate_share"
+"""Key of a parameter group: its share of the learning rate."""
 
 
-def make_optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+def make_optimizer(
+    module: nn.Module, config: LearningConfig, share: Callable[[str], float] = lambda name: 1.0
+) -> torch.optim.Optimizer:
     """Make the configured optimiser.
 
     Weights decay; what has one dimension (biases, normalisation, learned weights of losses) does not.
@@ -21,18 +28,22 @@ def make_optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Opt
     Args:
         module: Its parameters that require a gradient are optimised.
         config: Optimiser, learning rate and decay.
+        share: Share of the learning rate of a parameter, by its name.
     """
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    learning = [(name, value) for name, value in module.named_parameters() if value.requires_grad]
+    groups: list[dict[str, Any]] = []
+    for rate in sorted({share(name) for name, _ in learning}, reverse=True):
+        own = [value for name, value in learning if share(name) == rate]
+        groups += [
+            {"params": [p for p in own if p.ndim > 1], "weight_decay": config.weight_decay, SHARE: rate},
+            {"params": [p for p in own if p.ndim <= 1], "weight_decay": 0.0, SHARE: rate},
+        ]
     groups = [group for group in groups if group["params"]]
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=config.lr)
 
 
-def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
+def learning_rate(step: int, total_steps: int, config: LearningConfig) -> float:
     """Return the learning rate of a step.
 
     Args:
@@ -52,6 +63,6 @@ def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give all groups of an optimiser one learning rate."""
+    """Give each group of an optimiser its share of a learning rate."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(SHARE, 1.0)

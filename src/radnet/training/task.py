@@ -8,7 +8,7 @@ devices.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -36,6 +36,17 @@ class Task(nn.Module, ABC, Generic[B]):
     @abstractmethod
     def figures(self, sums: Tensor) -> dict[str, float]:
         """Return what the history shows, from sums over an epoch; `loss` must be among it."""
+
+    def merit(self, figures: Mapping[str, float]) -> float:
+        """Return by what the best weights are chosen, from figures of the validation: the least is best."""
+        return figures["loss"]
+
+    def rate_share(self, name: str) -> float:
+        """Return the share of the learning rate that the parameter of that name gets."""
+        return 1.0
+
+    def begin_step(self, spent: float) -> None:
+        """Prepare for a step; `spent` is the share of the budget that is used up."""
 
 
 @dataclass(frozen=True, slots=True)

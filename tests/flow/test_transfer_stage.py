@@ -1,0 +1,147 @@
+"""`radnet transfer` takes a folder of scans with masks to a segmenter that was measured."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from ellipsoids import SPEC, scan
+
+from radnet.config import RadnetConfig, load_config
+from radnet.errors import CaseError
+from radnet.networks.build import build_network
+from radnet.networks.folder import save_model
+from radnet.networks.segmenter import load_segmenter
+from radnet.transfer.stage import transfer_organ
+
+SETTINGS: dict[str, Any] = {
+    "window": [8, 16, 16],
+    "slice_mm": 5.0,
+    "proposal_slices": 8,
+    "proposal_stride": 4,
+    "proposal_threshold": 0.99,
+    "max_steps": 4,
+    "validate_every": 2,
+    "second_pass": "on",
+    "accelerator": "cpu",
+    "precision": "32-true",
+}
+
+
+def config(**changes: Any) -> RadnetConfig:
+    return load_config(changes={"transfer": {**SETTINGS, **changes}})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven scans in the layout of LiTS, one of whose masks is empty, and a model beside them."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "lits").mkdir()
+    for number in range(7):
+        case = scan(number, (12, 20, 20))
+        affine = np.diag([-2.0, -2.0, 5.0, 1.0])
+        mask = case.mask * (number != 3)
+        for name, array in (("volume", case.image.astype(np.int16)), ("segmentation", mask)):
+            image = nib.Nifti1Image(array.transpose(2, 1, 0), affine)  # type: ignore[no-untyped-call]
+            nib.save(image, folder / "lits" / f"{name}-{number}.nii.gz")
+    save_model(folder / "model", build_network(SPEC), SPEC, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(data: Path) -> Path:
+    """A folder in which the whole ended."""
+    transfer_organ(data / "lits", data / "model", data / "run", config(), cache=data / "cache")
+    return data / "run"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as table:
+        return list(csv.DictReader(table))
+
+
+def test_every_scan_is_on_one_side_or_left_out_with_a_reason(done: Path) -> None:
+    split = rows(done / "split.csv")
+    assert len(split) == 7
+    (left_out,) = rows(done / "left_out.csv")
+    assert "liver is not in its mask" in left_out["reason"] or "no voxel of its mask" in left_out["reason"]
+    segmenter = load_segmenter(done)
+    known = segmenter.metadata["training_data"]
+    tested = {row["case_id"] for row in rows(done / "test.csv")}
+    assert known["training scans"] + known["validation scans"] + len(tested) == 6
+    assert tested <= {row["case"] for row in split if row["side"] == "test"}
+
+
+def test_both_passes_are_scored_and_stand_on_the_card(done: Path) -> None:
+    scores = rows(done / "test.csv")
+    assert {row["pass"] for row in scores} == {"first", "second"}
+    assert all(0 <= float(row["dice"]) <= 1 for row in scores)
+    card = (done / "README.md").read_text("utf-8")
+    assert "| first |" in card
+    assert "| second |" in card
+    proposals = json.loads((done / "proposals.json").read_text("utf-8"))
+    assert proposals["all"]["n_cases"] == 6
+    assert load_segmenter(done).spec.region == "liver"
+
+
+def test_the_same_call_changes_nothing(data: Path, done: Path) -> None:
+    before = (done / "model.safetensors").read_bytes()
+    summary = transfer_organ(data / "lits", data / "model", done, config(), cache=data / "cache")
+    assert summary.training.finished
+    assert (done / "model.safetensors").read_bytes() == before
+
+
+def test_the_command_runs_and_tells(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "radnet.toml").write_text(
+        "[transfer]\n" + "\n".join(f"{name} = {json.dumps(value)}" for name, value in SETTINGS.items())
+    )
+    options = "--organ liver --freeze 2 --no-propose --max-steps 2 --second-pass off --out out --json"
+    command = [sys.executable, "-m", "radnet", "transfer", str(data / "lits"), "--model", str(data / "model")]
+    command += options.split()
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    summary = json.loads(told.stdout)
+    assert summary["training"]["n_steps"] == 2
+    assert summary["training"]["n_learning"] < summary["training"]["n_parameters"]
+    assert summary["proposal_recall"] is None
+    assert set(summary["test_dice"]) == {"first"}
+    spec = load_segmenter(tmp_path / "out").spec
+    assert (spec.region, spec.second_pass) == (None, "off")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nowhere", "--model", "MODEL"], "nowhere: there is no such folder; name one that holds scans"),
+        (["DATA", "--model", "nothing"], "nothing: no such model folder"),
+        (
+            ["DATA", "--model", "MODEL", "--freeze", "4"],
+            "transfer.freeze is '4'; it must be 'all', '3', '2'",
+        ),
+        (["DATA", "--model", "MODEL", "--labels", "liver"], "labels are whole numbers, e.g. 1,2"),
+        (["DATA", "--model", "MODEL", "--window", "8,16"], "a shape is slices,rows,columns"),
+    ],
+    ids=["data", "model", "freeze", "labels", "window"],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], told: str, data: Path, tmp_path: Path) -> None:
+    places = {"DATA": str(data / "lits"), "MODEL": str(data / "model")}
+    words = [places.get(word, word) for word in arguments]
+    command = [sys.executable, "-m", "radnet", "transfer", *words, "--out", "out"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert told in " ".join(found.stderr.replace("│", " ").split())
+    assert "Traceback" not in found.stderr
+
+
+def test_one_scan_is_too_few(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    for name in ("volume-0.nii.gz", "segmentation-0.nii.gz"):
+        (tmp_path / "one" / name).write_bytes((data / "lits" / name).read_bytes())
+    with pytest.raises(CaseError, match="1 cases of 1 patients: at least 3 patients are needed"):
+        transfer_organ(tmp_path / "one", data / "model", tmp_path / "out", config())
