@@ -37,6 +37,13 @@ def predict(
     embeddings: Annotated[
         Path | None, typer.Option(help="Write the features too: .npy or .parquet.", show_default=False)
     ] = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(help="Folder of a segmenter: outline its organ too, see --outline.", show_default=False),
+    ] = None,
+    outline: Annotated[
+        bool, typer.Option("--outline", help="Write the organ's masks as NIfTI, DICOM SEG and pictures.")
+    ] = False,
     backend: Annotated[str, typer.Option(help="auto, onnx, openvino or torch.")] = "auto",
     config: Config = None,
     policy: Policy = None,
@@ -59,9 +66,12 @@ def predict(
     The same command goes on where it was stopped, and reads only what is new.
 
     Example: radnet predict archive/ --out predictions.parquet
+
+    Example: radnet predict archive/ --segmenter work/6-transfer/liver --outline
     """
     from radnet.executors import Shard, Workers
     from radnet.networks.model import load_model
+    from radnet.networks.segmenter import load_segmenter
     from radnet.pipeline import PREDICT, run_pipeline
     from radnet.predict.exports import EMBEDDING_SUFFIXES, checked_out, write_coded, write_embeddings
 
@@ -73,7 +83,10 @@ def predict(
     workspace = work or out.with_suffix(WORK_SUFFIX)
     settings = resolve_config(config, policy, rules)
     where, share = Workers(executor, workers), Shard.parse(shard) if shard else Shard()
+    if outline != (segmenter is not None):
+        raise typer.BadParameter("--outline needs --segmenter FOLDER, and --segmenter needs --outline")
     load_model(model, backend=backend)  # refused before an hour of scanning, not after
+    outliner = None if segmenter is None else load_segmenter(segmenter, backend=backend)
     with progress_bars() as bar:
         if sources:
             steps = run_pipeline(sources, workspace, settings, where, share, "labels", bar, allow_none=True)
@@ -88,10 +101,18 @@ def predict(
         write_coded(out, coded)
     if summary.predictions and embeddings:
         write_embeddings(out, embeddings)
+    outlines = None
+    if outliner is not None and summary.predictions:
+        from radnet.predict.outline import nifti_of, outline_series
+
+        with progress_bars() as bar:
+            outlines = outline_series(workspace, outliner, nifti=nifti_of(out), progress=bar("outline"))
     if as_json:
-        print_json(summary)
-    else:
-        print_agreement(summary)
+        print_json(summary if outlines is None else {"predict": summary, "outline": outlines})
+        return
+    print_agreement(summary)
+    if outlines is not None:
+        print_outcome(outlines, as_json=False)
 
 
 def audit(

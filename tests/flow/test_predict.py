@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 import polars as pl
 import pytest
+from ellipsoids import SPEC, WINDOW, backbone
 from small_archives import image, write_image
 from typer.testing import CliRunner
 
@@ -24,6 +25,9 @@ from radnet.errors import NetworkError, WorkspaceError
 from radnet.executors import Shard, Workers
 from radnet.networks.folder import SHIPPED_FOLDER
 from radnet.networks.model import load_model
+from radnet.networks.segmentation import SegmentationNetwork
+from radnet.networks.segmenter import save_segmenter
+from radnet.networks.segmenter_spec import make_segmenter_spec
 from radnet.pipeline import run_pipeline, status
 from radnet.predict import parts
 from radnet.predict.agreement import count_agreement
@@ -48,7 +52,7 @@ def nifti(path: Path, spacing: tuple[float, float, float] = (2.0, 2.0, 5.0)) -> 
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small synthetic archive, three slices, colours, and NIfTI files, one without spacing."""
     folder = tmp_path_factory.mktemp("predict")
-    command = [sys.executable, "-m", "radnet", "synthesize", str(folder / "made"), "--small"]
+    command = [sys.executable, "-m", "radnet", "synthesize", str(folder / "made"), "--preset", "tiny"]
     subprocess.run(command, check=True, capture_output=True)
     source = folder / "made" / "archive"
     for number in range(3):
@@ -406,6 +410,29 @@ def test_a_series_is_found_among_its_like(made: Path, table: pl.DataFrame) -> No
     assert asked["stack_id"] not in [one["stack_id"] for one in found]
     likeness = [one["likeness"] for one in found]
     assert likeness == sorted(likeness, reverse=True)
+
+
+def test_the_organ_is_outlined_beside_the_labels(archive: Path, tmp_path: Path) -> None:
+    encoder = backbone(0).encoder
+    assert encoder is not None
+    fields = {"backbone": SPEC, "window": WINDOW, "slice_mm": 7.7, "region": "liver"}
+    save_segmenter(tmp_path / "liver", SegmentationNetwork(make_segmenter_spec(fields), encoder), {})
+    asked = ["predict", str(archive), "--out", str(tmp_path / "p.parquet"), "--executor", "serial", "--json"]
+    done = CliRunner().invoke(app, [*asked, "--segmenter", str(tmp_path / "liver"), "--outline"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["outline"]["organ"] == "liver"
+    outlines = pl.read_parquet(found["outline"]["outlines"])
+    predicted = pl.read_parquet(tmp_path / "p.parquet")
+    assert set(outlines["stack_id"]) == set(predicted["stack_id"])
+    assert set(outlines["kind"]) == {"dicom", "nifti"}
+
+
+@pytest.mark.parametrize("half", [["--outline"], ["--segmenter", "liver"]], ids=["outline", "segmenter"])
+def test_half_an_order_for_outlines_is_refused(half: list[str], archive: Path) -> None:
+    done = CliRunner().invoke(app, ["predict", str(archive), *half])
+    assert done.exit_code == 2
+    assert "--outline needs --segmenter" in " ".join(done.output.split())
 
 
 def test_summary_fields_are_documented() -> None:

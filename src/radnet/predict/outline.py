@@ -156,6 +156,12 @@ def outline_series(
         return run.summary()
 
 
+def nifti_of(predictions: Path) -> dict[str, str]:
+    """Return the paths of the NIfTI files in a table of predictions, by their name in it."""
+    rows = read_table(predictions, "predict", ["stack_id", "kind", "path"])
+    return dict(rows.filter(pl.col("kind") == "nifti").select("stack_id", "path").iter_rows())
+
+
 @dataclass(frozen=True)
 class Task:
     """A scan to outline, or the reason why it is not.
