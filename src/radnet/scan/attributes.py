@@ -164,9 +164,9 @@ B_VALUES: Final[dict[tuple[int, str], int]] = {
     (0x2001, "Philips Imaging DD 001"): 0x03,
     (0x0065, "Image Private Header"): 0x09,  # UIH
 }
+"""Private b-values: group and creator, and the element within the creator's block."""
 _B_VALUE_VRS: Final = {0x2001: "FL", 0x0065: "FD"}
 """VR of a private b-value by group, for files without VRs; else IS."""
-"""Private b-values: group and creator, and the element within the creator's block."""
 
 
 def _private_tags() -> dict[int, Attribute]:
