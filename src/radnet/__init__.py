@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from radnet.networks.model import load_model
     from radnet.networks.segmenter import load_segmenter
     from radnet.pipeline import run_pipeline
-    from radnet.report.stage import write_report
     from radnet.scan.stage import scan_archive
     from radnet.series.stage import group_series
     from radnet.volumes.stage import build_volumes
@@ -38,7 +37,6 @@ __all__ = [
     "load_segmenter",
     "run_pipeline",
     "scan_archive",
-    "write_report",
 ]
 
 _HOMES: Final = {
@@ -54,7 +52,6 @@ _HOMES: Final = {
     "load_segmenter": "radnet.networks.segmenter",
     "run_pipeline": "radnet.pipeline",
     "scan_archive": "radnet.scan.stage",
-    "write_report": "radnet.report.stage",
 }
 
 

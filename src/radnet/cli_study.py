@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 study_app = typer.Typer(
     name="study",
-    help="Measure what a pretrained network gives: freezing, fewer annotations, baselines; equal budgets.",
+    help=(
+        "Measure what a pretrained network gives: freezing, fewer annotations, baselines; equal budgets.\n\n"
+        "Example: radnet study freezing SCANS --model work/5-pretrain/first"
+    ),
     no_args_is_help=True,
 )
 

@@ -29,6 +29,7 @@ def test_all_verbs_are_there() -> None:
     others = {
         *("run", "status", "explain", "synthesize", "contact-sheet", "release", "rules"),
         *("networks", "export", "pretrain", "evaluate", "transfer", "study"),
+        *("predict", "audit", "neighbours"),
     }
     assert set(VERBS) == others | set(STAGE_VERBS)
 

@@ -97,6 +97,7 @@ def save_model(
     versions = package_versions()
     kept = {key: value for key, value in metadata.items() if key != "measured"}
     config = {"network": spec.model_dump(), "metadata": kept, "versions": versions}
+    json.dumps(config, allow_nan=False)  # what cannot be written is refused before the card is made of it
     folder = Path(folder)
     card = render_card(folder.resolve().name, spec, kept, versions, str(metadata.get("measured") or ""))
     write_folder(folder, network, config, card, shorten)

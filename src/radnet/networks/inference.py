@@ -132,7 +132,11 @@ class OpenvinoBackend:
     def run(self, volumes: Grey) -> dict[str, Floats]:
         """Return the named outputs of (n, slices, rows, columns)."""
         found = self._model(np.ascontiguousarray(volumes))
-        return {output.any_name: np.array(found[output], np.float32) for output in self._model.outputs}
+        return {
+            name: np.array(found[output], np.float32)
+            for output in self._model.outputs
+            for name in output.get_names()  # it may add names of its own
+        }
 
 
 def import_openvino(what: str) -> Any:
