@@ -19,6 +19,10 @@ from radnet.terms import LABELS
 LABELS_PATH: Final = Path("3-labels/labels.parquet")
 SERIES_PATH: Final = Path("2-series/series.parquet")
 DECIDED: Final = "decided"
+UNKNOWN: Final = "unknown"
+AGENT_SHOWN: Final = ("ct", "t1_se", "t1_flair", "gre_t1", "dynamic")
+"""Sequences in which an agent makes pictures brighter; in others none tells, so that the label is unknown and
+training masks it."""
 
 
 def patient_of(body_seed: int) -> str:
@@ -37,15 +41,17 @@ def write_workspace_tables(
         body_seeds: Seed of each body.
         collection: Name of the collection that the volumes are of.
     """
+    decided = {f"{label}_status": DECIDED for label in LABELS}
     stacks = pl.DataFrame(
         [
             {
+                **decided,
                 **row,
+                **_shown_contrast(row),
                 "patient": patient_of(body_seeds[row["body"]]),
                 "acquisition_group": row["stack_id"],
                 "source": collection,
                 "decision": "keep",
-                **{f"{label}_status": DECIDED for label in LABELS},
             }
             for row in rows
         ],
@@ -54,3 +60,10 @@ def write_workspace_tables(
     for path, columns in ((LABELS_PATH, LABEL_COLUMNS), (SERIES_PATH, STACK_COLUMNS)):
         (out / path).parent.mkdir(exist_ok=True)
         write_table(conform(stacks, columns), out / path)
+
+
+def _shown_contrast(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the contrast label as far as pictures can tell it."""
+    if row["sequence"] in AGENT_SHOWN:
+        return {}
+    return {"contrast": None, "contrast_status": UNKNOWN}
