@@ -146,6 +146,8 @@ class PretrainConfig(TrainingConfig):
     """Neurons of the fully connected layer (section 2.2)."""
     input_shape: tuple[Count, Count, Count] = (48, 192, 192)
     """Slices, rows and columns that the network sees; larger volumes are resized to it."""
+    shrinking: Literal["linear", "mean"] = "mean"
+    """How: `mean` averages the voxels that one covers; `linear` looks at two along each axis."""
     heads: Annotated[tuple[Head, ...], Field(min_length=1), AfterValidator(_each_once)] = get_args(Head)
     """Heads that are trained."""
     head_weights: dict[Head, Positive] = Field(default_factory=dict)

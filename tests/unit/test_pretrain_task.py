@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from radnet.config import PretrainConfig
 from radnet.networks.build import build_network
+from radnet.networks.inference import fit_volume
 from radnet.networks.spec import NetworkSpec
 from radnet.pretrain.losses import LabelLosses
 from radnet.pretrain.targets import Batch, Target, VolumeReader
 from radnet.pretrain.task import LabelTask
-from radnet.training.warp import resize_volumes
 from radnet.volumes.store import VolumeStore
 
 SPEC = NetworkSpec(
@@ -90,8 +90,8 @@ def test_volumes_are_resized_to_what_the_network_sees_and_kept(room_volumes: flo
     reader = VolumeReader(cast(VolumeStore, store), samples, SPEC, room_gb)
     for _ in range(2):
         read = reader.read(np.array([1, 0])).volumes
-        whole = torch.from_numpy(np.stack([store.read("1"), store.read("0")]))
-        assert torch.equal(read, resize_volumes(whole, SPEC.input_shape))
+        fitted = [fit_volume(store.read(name), SPEC.input_shape, SPEC.shrinking) for name in ("1", "0")]
+        assert np.array_equal(read.numpy(), np.stack(fitted))
     assert store.read_ids.count("0") == 2 + times
 
 

@@ -10,8 +10,7 @@ from torch import Tensor
 from radnet.config import AugmentationConfig
 from radnet.training.augmentation import Draws, Known, augment
 from radnet.training.grey import blur_in_plane, power_and_gain, receive_field
-from radnet.training.warp import largest_fit, mirror, resize_volumes, rotate_and_shrink
-from radnet.volumes.resize import resize_stack
+from radnet.training.warp import largest_fit, mirror, rotate_and_shrink
 
 CPU = torch.device("cpu")
 STILL = {name: 0 for name in AugmentationConfig.model_fields if name != "enabled"}
@@ -164,11 +163,3 @@ def test_a_blur_keeps_the_sum_and_stays_in_its_slice() -> None:
     assert torch.allclose(blurred.sum(dim=(2, 3)), given.sum(dim=(2, 3)), atol=1e-5)
     assert float(blurred[0, 1, 10, 10]) == pytest.approx(1 / (2 * np.pi), rel=0.01)
     assert torch.allclose(blurred[1], given[1], atol=1e-6)
-
-
-def test_resizing_is_that_of_the_store() -> None:
-    given = volumes(1, (12, 16, 24))
-    found = resize_volumes(given, (6, 8, 12))[0].numpy()
-    expected = resize_stack(lambda index: given[0, index].numpy(), 12, (6, 8, 12))
-    assert np.abs(found - expected).max() <= 0.51
-    assert resize_volumes(given, (12, 16, 24)) is given

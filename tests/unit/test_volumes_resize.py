@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from radnet.volumes.resize import blank_slices, needed_slices, pad_slices, resize_stack, slice_weights
+from radnet.volumes.resize import (
+    average_volume,
+    blank_slices,
+    needed_slices,
+    pad_slices,
+    resize_stack,
+    slice_weights,
+)
 
 
 def reference(volume: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -86,3 +93,24 @@ def test_few_slices_are_centred_among_blank_ones(slices: int, expected: tuple[in
 def test_few_slices_are_not_mixed_along_the_stack() -> None:
     volume = np.random.default_rng(0).uniform(0, 100, (20, 8, 8)).astype(np.float32)
     np.testing.assert_array_equal(resize_stack(lambda number: volume[number], 20, (48, 8, 8)), volume)
+
+
+def test_averaging_by_whole_numbers_is_the_mean_of_blocks() -> None:
+    volume = np.random.default_rng(0).integers(0, 256, (12, 18, 24), np.uint8)
+    blocks = volume.reshape(4, 3, 6, 3, 8, 3).astype(float).mean((1, 3, 5))
+    assert np.abs(average_volume(volume, (4, 6, 8)) - blocks).max() <= 0.5 + 1e-3
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 255))
+def test_averaging_keeps_the_mean_and_what_is_even(given_voxels: int, less: int, level: int) -> None:
+    wanted = max(1, given_voxels - less)
+    even = np.full((given_voxels, 2, 2), level, np.uint8)
+    assert (average_volume(even, (wanted, 2, 2)) == level).all()
+    volume = np.random.default_rng(level).integers(0, 256, (given_voxels, 2, 2), np.uint8)
+    assert abs(average_volume(volume, (wanted, 2, 2)).mean() - volume.mean()) <= 0.51
+
+
+def test_averaging_takes_noise_away() -> None:
+    noise = np.random.default_rng(0).normal(128, 20, (24, 48, 48)).clip(0, 255).astype(np.uint8)
+    assert average_volume(noise, (8, 16, 16)).std() == pytest.approx(noise.std() / 27**0.5, rel=0.05)

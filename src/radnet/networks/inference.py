@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from radnet.errors import NetworkError
 from radnet.extras import require
-from radnet.networks.spec import NetworkSpec
-from radnet.volumes.resize import resize_stack
+from radnet.networks.spec import NetworkSpec, Shrinking
+from radnet.volumes.resize import average_volume, resize_stack
 
 Precision = Literal["float32", "bfloat16"]
 Floats = NDArray[np.float32]
@@ -172,7 +172,7 @@ def run_batches(
     Raises:
         NetworkError: If there is no volume, one does not fit, or the outputs are not finite.
     """
-    found = [backend.run(batch) for batch in _batches(volumes, spec.input_shape, batch_size)]
+    found = [backend.run(batch) for batch in _batches(volumes, spec, batch_size)]
     if not found:
         raise NetworkError("there is no volume to run the network on")
     outputs = {name: np.concatenate([part[name] for part in found]) for name in OUTPUTS}
@@ -215,20 +215,21 @@ def _softmax(logits: Floats) -> Floats:
     return shares
 
 
-def _batches(volumes: Iterable[Grey], shape: tuple[int, int, int], size: int) -> Iterator[Grey]:
+def _batches(volumes: Iterable[Grey], spec: NetworkSpec, size: int) -> Iterator[Grey]:
     if size < 1:
         raise NetworkError(f"batch_size is {size}; it must be at least 1")
     left = iter(volumes)
     while batch := list(islice(left, size)):
-        yield np.stack([fit_volume(volume, shape) for volume in batch])
+        yield np.stack([fit_volume(volume, spec.input_shape, spec.shrinking) for volume in batch])
 
 
-def fit_volume(volume: Grey, shape: tuple[int, int, int]) -> Grey:
-    """Resize a volume of the store to the shape that a network sees, as training does.
+def fit_volume(volume: Grey, shape: tuple[int, int, int], shrinking: Shrinking = "linear") -> Grey:
+    """Resize a volume of the store to what a network sees, in training and ever after.
 
     Args:
         volume: (slices, rows, columns) uint8, in no direction smaller than wanted.
         shape: What is wanted; a volume of this shape is returned as it is.
+        shrinking: As of `NetworkSpec`.
 
     Raises:
         NetworkError: If the volume has another type or number of dimensions, or is smaller.
@@ -241,6 +242,8 @@ def fit_volume(volume: Grey, shape: tuple[int, int, int]) -> Grey:
         )
     if volume.shape == shape:
         return volume
+    if shrinking == "mean":
+        return average_volume(volume, shape)
     return np.rint(resize_stack(volume.__getitem__, len(volume), shape)).astype(np.uint8)
 
 

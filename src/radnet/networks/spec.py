@@ -15,6 +15,7 @@ from radnet.terms import CONTRASTS, PAPER_SEQUENCES, REGIONS, VIEWS
 
 Size = Annotated[int, Field(ge=1)]
 Triple = tuple[Size, Size, Size]
+Shrinking = Literal["linear", "mean"]
 Classes = Annotated[tuple[str, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -73,6 +74,9 @@ class NetworkSpec(Frozen):
     """`group` does not depend on the batch, whatever the number of devices."""
     input_shape: Triple = (48, 192, 192)
     """Slices, rows and columns."""
+    shrinking: Shrinking = "linear"
+    """How larger volumes come to that shape: `mean` averages the voxels that one covers, so that their noise
+    goes; `linear` looks at two along each axis."""
     embedding: Size = 1000
     """Neurons of the fully connected layer that the heads read (paper, section 2.2)."""
     sequences: Classes = PAPER_SEQUENCES

@@ -188,6 +188,7 @@ def _spec(workspace: Workspace, config: RadnetConfig, training: pl.DataFrame) ->
         settings.network,
         norm=settings.norm,
         input_shape=settings.input_shape,
+        shrinking=settings.shrinking,
         embedding=settings.embedding,
         sequences=config.labels.keep_sequences,
         **grey_levels(workspace, config),

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from radnet.networks.inference import fit_volume
 from radnet.networks.spec import NetworkSpec
 from radnet.training.order import Rows
-from radnet.training.warp import resize_volumes
 from radnet.volumes.store import VolumeStore
 
 CT: Final = "ct"
@@ -100,7 +100,7 @@ class VolumeReader:
     def __init__(
         self, store: VolumeStore, samples: pl.DataFrame, spec: NetworkSpec, room_gb: float = 4.0
     ) -> None:
-        self._store, self._shape = store, spec.input_shape
+        self._store, self._spec = store, spec
         self._kept: dict[int, NDArray[np.uint8]] = {}
         self._most_kept = int(room_gb * 1e9 / math.prod(spec.input_shape))
         self._ids = samples["stack_id"].to_list()
@@ -131,10 +131,9 @@ class VolumeReader:
         if row in self._kept:
             return self._kept[row]
         stored = self._store.read(self._ids[row])
-        if stored.shape == self._shape:
+        if stored.shape == self._spec.input_shape:
             return stored
-        stored = np.array(stored)  # torch wants what it could write to
-        resized: NDArray[np.uint8] = resize_volumes(torch.from_numpy(stored)[None], self._shape)[0].numpy()
+        resized = fit_volume(stored, self._spec.input_shape, self._spec.shrinking)
         if len(self._kept) < self._most_kept:
             self._kept[row] = resized
         return resized

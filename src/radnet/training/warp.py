@@ -69,16 +69,3 @@ def rotate_and_shrink(
     theta[:, 2, 2] = 1 / slice_scale
     grid = functional.affine_grid(theta, [n, 1, *volumes.shape[1:]], align_corners=False)
     return functional.grid_sample(volumes[:, None], grid, mode, "zeros", align_corners=False)[:, 0]
-
-
-def resize_volumes(volumes: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Resize (n, slices, rows, columns) uint8 volumes linearly, with half-pixel centres.
-
-    Halving is the mean of neighbours, as `volumes.resize` would give.
-    """
-    if tuple(volumes.shape[1:]) == tuple(shape):
-        return volumes
-    resized = functional.interpolate(
-        volumes[:, None].float(), size=shape, mode="trilinear", align_corners=False
-    )
-    return resized[:, 0].round().to(torch.uint8)

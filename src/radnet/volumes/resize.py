@@ -9,6 +9,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -92,6 +93,32 @@ def resize_plane(plane: NDArray[Any], rows: int, columns: int) -> Plane:
     """Resize one slice linearly to (rows, columns) float32."""
     values = np.ascontiguousarray(plane, np.float32)
     return np.asarray(cv2.resize(values, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def average_volume(volume: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Make a volume smaller by averaging: each voxel is the mean of those that it covers.
+
+    Linear interpolation looks at two voxels along an axis however many there are, and keeps their noise.
+
+    Args:
+        volume: (slices, rows, columns), none fewer than wanted.
+        shape: Slices, rows and columns wanted.
+    """
+    values = volume.astype(np.float32)
+    for axis, wanted in enumerate(shape):
+        if wanted != values.shape[axis]:
+            shares = _shares(values.shape[axis], wanted)
+            values = np.moveaxis(np.tensordot(shares, values, (1, axis)), 0, axis)
+    return np.rint(values).astype(np.uint8)
+
+
+@lru_cache
+def _shares(given: int, wanted: int) -> NDArray[np.float32]:
+    """Return (wanted, given) shares that the voxels of an axis have in those of a shorter one."""
+    edges = np.linspace(0, given, wanted + 1)
+    voxels = np.arange(given)
+    covered = np.minimum(edges[1:, None], voxels + 1) - np.maximum(edges[:-1, None], voxels)
+    return np.asarray(np.clip(covered, 0, 1) * (wanted / given), np.float32)
 
 
 def pad_slices(volume: NDArray[Any], target: int) -> NDArray[Any]:
