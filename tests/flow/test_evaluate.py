@@ -93,7 +93,7 @@ def test_figures_are_those_of_the_model_on_the_labels(
 
 def test_the_network_learnt_what_the_volumes_show(metrics: dict[str, Any]) -> None:
     rulers = {(one["head"], one["means"]): one["value"]["value"] for one in metrics["rulers"]}
-    assert rulers["sequence", "network"] > 0.9 > rulers["sequence", "majority"]
+    assert rulers["sequence", "network"] > 0.8 > rulers["sequence", "majority"]
     assert rulers["sequence", "histogram"] > 0.9  # grey level tells it
     assert rulers["sequence", "neighbours"] > 0.9
     assert rulers["sequence", "linear probe"] > 0.9

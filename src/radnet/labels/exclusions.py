@@ -13,10 +13,12 @@ import polars as pl
 from radnet.config import LabelsConfig
 from radnet.geometry import effective_spacing
 from radnet.labels.decisions import DECISION, EXCLUDE, KEEP, Decisions
-from radnet.tables import TEXTS
+from radnet.tables import INTEGER, REALS, TEXTS
 from radnet.terms import EXCLUSION_STEPS, GEOMETRIES
 
 REFORMAT: Final = "reformat"
+PIXELS: Final[dict[str, pl.DataType]] = {"SamplesPerPixel": INTEGER, "PixelSpacing": REALS}
+"""What pixels are like; tables of headers alone need not say it."""
 UNBUILDABLE: Final = frozenset({*GEOMETRIES, "colour", "no_pixel_size"})
 """Reasons of stacks that make no volume of grey levels, whatever a person decides."""
 
@@ -36,7 +38,9 @@ def add_exclusions(
     Source: 3D-RADNet sections 2.1 and 3.
     """
     ruled = {row: value == EXCLUDE for row, value in decisions.find(DECISION, stacks).items()}
+    unseen = [pl.lit(None, kind).alias(name) for name, kind in PIXELS.items() if name not in stacks.columns]
     judged = stacks.with_columns(
+        *unseen,
         _effective_spacing(target_slices),
         pl.Series("excluded_by_person", [ruled.get(row) for row in range(stacks.height)], dtype=pl.Boolean),
     )
