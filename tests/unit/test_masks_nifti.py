@@ -83,7 +83,11 @@ def test_a_missing_file_is_named(tmp_path):
         read_nifti(tmp_path / "nothing.nii")
 
 
-@pytest.mark.parametrize("content", [b"no nifti at all", gzip.compress(b"nor this"), b""])
+@pytest.mark.parametrize(
+    "content",
+    [b"no nifti at all", gzip.compress(b"nor this", mtime=0), b""],
+    ids=["text", "packed text", "nothing"],
+)
 def test_what_is_no_nifti_is_refused(tmp_path, content):
     path = tmp_path / "map.nii.gz"
     path.write_bytes(content)
