@@ -126,4 +126,5 @@ def test_it_runs_without_torch(tmp_path: Path) -> None:
 def test_a_folder_of_the_same_name_wins(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shipped.parent)
     assert find_model("tiny") == Path("tiny")
+    Path("small").mkdir()  # any folder may bear the name
     assert find_model("small") == SHIPPED_FOLDER / "small"

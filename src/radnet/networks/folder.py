@@ -68,7 +68,8 @@ def find_model(path: Path | str = DEFAULT_MODEL) -> Path:
     """
     folder = Path(path)
     shipped = SHIPPED_FOLDER / folder
-    if not folder.is_dir() and folder.name == str(folder) and shipped.is_dir():
+    here = (folder / WEIGHTS_NAME).is_file()  # any folder may bear the name by chance
+    if not here and folder.name == str(folder) and shipped.is_dir():
         return shipped
     _check_files(folder)
     return folder
