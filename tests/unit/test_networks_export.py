@@ -220,3 +220,9 @@ def test_a_store_that_is_not_there_is_refused(tmp_path: Path) -> None:
     save_model(tmp_path / "model", trained(), SPEC, {})
     with pytest.raises(WorkspaceError, match=r"index\.parquet"):
         export_model(tmp_path / "model", "onnx", tmp_path / "4-volumes")
+
+
+def test_an_exported_file_names_no_place_of_the_machine(exported: Path) -> None:
+    content = (exported / EXPORTED["onnx"][0]).read_bytes()
+    assert b".py" not in content
+    assert str(Path(export.__file__).parent).encode() not in content

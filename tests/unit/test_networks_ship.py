@@ -117,6 +117,11 @@ assert "torch" not in sys.modules
 """
 
 
+def test_what_is_shipped_names_no_place_of_a_machine() -> None:
+    for file in (SHIPPED_FOLDER / "small").iterdir():
+        assert b".py" not in file.read_bytes(), file.name
+
+
 def test_it_runs_without_torch(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('blocked', name='torch')\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -211,6 +211,9 @@ def write_onnx(network: Any, shape: tuple[int, ...], path: Path) -> None:
             verbose=False,
         )
     assert program is not None
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # where on this machine each line of code stands
+        node.doc_string = None
     program.save(str(path))
 
 
