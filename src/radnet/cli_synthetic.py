@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from radnet.console import print_outcome, progress_bars
-from radnet.options import Json
+from radnet.options import Json, parse_shape
 
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal files.")]
 Device = Annotated[
@@ -46,6 +46,14 @@ def synthesize(
         float | None,
         typer.Option(min=35, max=180, help="Weight of all bodies of training volumes.", show_default=False),
     ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            help="Slices, rows and columns to which training volumes are averaged, e.g. 24,96,96; by default "
+            "they stay 48,192,192.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = None,
     executor: Annotated[str, typer.Option(help="processes, serial or dask://host:port.")] = "processes",
     workers: Annotated[
@@ -63,18 +71,20 @@ def synthesize(
     """
     from radnet.executors import Workers
 
-    _check_options(preset, masks, volumes, weight_kg, device, workers)
+    _check_options(preset, masks, volumes, weight_kg, shape, device)
+    where = Workers(executor, workers)
     with progress_bars() as bar:
         if volumes is not None:
             from radnet.synthetic.volume_files import write_volumes
+            from radnet.synthetic.volumes import Design
 
             bodies = BODIES if patients is None else patients
+            design = Design(varied_intensity=False, averaged_to=parse_shape(shape) if shape else None)
             made = write_volumes(
-                out, volumes, bodies, seed, device, progress=bar("synthesize"), weight_kg=weight_kg
+                out, volumes, bodies, seed, device, design, bar("synthesize"), weight_kg, where
             )
             print_outcome(made, as_json)
             return
-        where = Workers(executor, workers)
         if preset == "liver":
             from radnet.synthetic.lits import write_lits
 
@@ -91,19 +101,17 @@ def _check_options(
     masks: bool,
     volumes: int | None,
     weight_kg: float | None,
+    shape: str | None,
     device: str | None,
-    workers: int | None,
 ) -> None:
     """Refuse options that would have no effect."""
     if volumes is not None and preset is not None:
         raise typer.BadParameter("--volumes makes training volumes and --preset scans; give one of them")
-    if workers is not None and volumes is not None:
-        raise typer.BadParameter("--workers is for archives; training volumes are made in one process")
     if masks and (volumes is not None or preset == "liver"):
         raise typer.BadParameter(
             "--masks is for archives; training volumes have none, preset liver always has"
         )
-    for name, value in (("--weight-kg", weight_kg), ("--device", device)):
+    for name, value in (("--weight-kg", weight_kg), ("--shape", shape), ("--device", device)):
         if volumes is None and value is not None:
             raise typer.BadParameter(f"{name} is for training volumes; give --volumes too")
 

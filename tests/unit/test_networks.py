@@ -23,6 +23,7 @@ VARIANTS = [
     {"network": "resnet50", "unit": "pre"},
     {"network": "resnet50", "stem": "isotropic", "dilated": True},
     {"network": "resnet101", "stem": "dense"},
+    {"network": "resnet10", "close_up": (0.42, 0.62)},
     {"network": "segresnet"},
     {"network": "segresnet_ds", "norm": "group"},
 ]
@@ -35,6 +36,24 @@ def multiply_adds(spec: NetworkSpec) -> tuple[float, float]:
         with FlopCounterMode(display=False) as counter:
             network(torch.empty(1, 1, *spec.input_shape))
     return counter.get_total_flops() / 2e9, sum(p.numel() for p in network.parameters()) / 1e6
+
+
+def test_a_close_up_shows_what_the_whole_range_hides() -> None:
+    spec = make_spec("resnet10", width=8, embedding=12, input_shape=SMALL, close_up=(0.4, 0.6))
+    network = build_network(spec).eval()
+    with torch.no_grad():
+        network.encoder.conv.weight[:, 0] = 0  # the close-up alone is left
+    grey = torch.full((1, *SMALL), 20, dtype=torch.uint8)
+    brighter, within = grey + 60, torch.full_like(grey, 130)
+    dark, same, seen = (network.embed(network.prepare(volumes)) for volumes in (grey, brighter, within))
+    assert torch.equal(dark, same)  # both are below the close-up
+    assert not torch.equal(dark, seen)
+
+
+@pytest.mark.parametrize("levels", [(0.6, 0.4), (0.5, 0.5), (-0.1, 0.5), (0.5, 1.1)])
+def test_a_close_up_must_lie_within_the_grey_levels(levels: tuple[float, float]) -> None:
+    with pytest.raises(NetworkError, match="close_up"):
+        make_spec("resnet10", close_up=levels)
 
 
 @pytest.mark.parametrize("fields", VARIANTS, ids=lambda fields: " ".join(map(str, fields.values())))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from radnet.errors import RadnetError, WorkspaceError
+from radnet.executors import Workers
 from radnet.synthetic import showcase, volume_files
 from radnet.synthetic.anatomy import Body, make_body
 from radnet.synthetic.arrays import NUMPY
@@ -58,7 +59,7 @@ def test_a_sheet_shows_every_look_in_every_region_and_view(tmp_path):
 
 def test_volumes_of_a_workspace_stand_below(tmp_path):
     design = Design(shape=(8, 24, 24), sequences=("ct", "t2_se"))
-    volume_files.write_volumes(tmp_path / "w", 4, 2, device=NUMPY, design=design)
+    volume_files.write_volumes(tmp_path / "w", 4, 2, device=NUMPY, design=design, workers=Workers("serial"))
     plain = write_contact_sheet(tmp_path / "a.png", 4, device=NUMPY, cell=40)
     beside = write_contact_sheet(tmp_path / "b.png", 4, real=tmp_path / "w", device=NUMPY, cell=40)
     assert beside.real == 4

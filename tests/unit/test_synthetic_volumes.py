@@ -11,6 +11,7 @@ import pytest
 
 from radnet.config import VolumesConfig
 from radnet.errors import RadnetError, SourceError
+from radnet.executors import Crashed, Workers
 from radnet.geometry import canonical_axes, effective_spacing, nearest_view
 from radnet.pretrain.samples import read_samples
 from radnet.synthetic import volume_files
@@ -37,13 +38,14 @@ from radnet.synthetic.volumes import (
 from radnet.synthetic.weighting import sequence_of
 from radnet.terms import PAPER_SEQUENCES, REGIONS, SEQUENCES, VIEWS
 from radnet.volumes.intensity import choose_window, grey_levels
-from radnet.volumes.resize import pad_slices, resize_stack
+from radnet.volumes.resize import average_volume, pad_slices, resize_stack
 from radnet.volumes.store import VolumeStore
 from radnet.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("synthetic volumes")  # its fixtures are dear
 
 SMALL = Design(shape=(12, 24, 24))
+HERE = Workers("serial")
 
 
 @cache
@@ -225,7 +227,7 @@ def test_written_volumes_are_read_by_the_store(tmp_path, monkeypatch):
     monkeypatch.setattr(volume_files, "make_body", lambda seed, sex: body(sex))
     seen = []
     summary = volume_files.write_volumes(
-        tmp_path / "out", 5, 2, seed=3, device=NUMPY, design=SMALL, progress=lambda *n: seen.append(n)
+        tmp_path / "out", 5, 2, 3, NUMPY, SMALL, lambda *n: seen.append(n), workers=HERE
     )
     store = VolumeStore(summary.store)
     labels = pl.read_parquet(summary.labels)
@@ -242,7 +244,7 @@ def test_written_volumes_are_a_workspace_to_train_on(tmp_path, monkeypatch):
     monkeypatch.setattr(volume_files, "make_body", lambda seed, sex: body(sex))
     design = replace(SMALL, sequences=("ct", "t2_se"))
     for folder in ("one", "two"):
-        volume_files.write_volumes(tmp_path / folder, 9, 2, seed=3, device=NUMPY, design=design)
+        volume_files.write_volumes(tmp_path / folder, 9, 2, 3, NUMPY, design, workers=HERE)
     samples = read_samples(Workspace(tmp_path / "one"))
     told = pl.read_parquet(tmp_path / "one" / "labels.parquet").sort("stack_id")
     assert samples["sequence"].to_list() == told["sequence"].to_list()
@@ -257,6 +259,50 @@ def test_written_volumes_are_a_workspace_to_train_on(tmp_path, monkeypatch):
     assert other["patient"].to_list() == samples["patient"].to_list()  # a body is one patient everywhere
 
 
+def test_averaged_volumes_are_those_of_the_full_size_averaged():
+    design = Design(shape=(24, 96, 96), varied_intensity=False)
+    for number in range(6):
+        full = draw_volume([someone()], 5, number, design)
+        small = draw_volume([someone()], 5, number, replace(design, averaged_to=(12, 48, 48)))
+        expected = average_volume(full.voxels, (12, 48, 48)).astype(float)
+        assert np.abs(small.voxels - expected).mean() < 3
+        assert np.corrcoef(small.voxels.ravel(), expected.ravel())[0, 1] > 0.995
+        assert small.labels == full.labels
+        assert small.pad_before == full.pad_before // 2
+        corners = np.array([[-0.5, -0.5, -0.5, 1], [11.5, 47.5, 47.5, 1]])
+        outer = np.array([[-0.5, -0.5, -0.5, 1], [23.5, 95.5, 95.5, 1]])
+        np.testing.assert_allclose(small.affine @ corners.T, full.affine @ outer.T, atol=1e-6)
+
+
+def test_bodies_come_in_groups_and_each_is_a_patient(tmp_path, monkeypatch):
+    monkeypatch.setattr(volume_files, "make_body", lambda seed, sex: body(sex))
+    monkeypatch.setattr(volume_files, "BODIES_AT_A_TIME", 2)
+    volume_files.write_volumes(tmp_path / "out", 20, 5, 3, NUMPY, SMALL, workers=HERE)
+    labels = pl.read_parquet(tmp_path / "out" / "labels.parquet")
+    assert labels["stack_id"].n_unique() == 20
+    assert [
+        sorted(set(part)) for part in (labels["body"][:8], labels["body"][8:16], labels["body"][16:])
+    ] == [
+        [0, 1],
+        [2, 3],
+        [4],
+    ]
+    assert read_samples(Workspace(tmp_path / "out"))["patient"].n_unique() == 5
+
+
+def test_no_more_voxels_can_be_kept_than_there_are(tmp_path):
+    design = replace(SMALL, averaged_to=(12, 24, 48))
+    with pytest.raises(SourceError, match="no more can be kept"):
+        volume_files.write_volumes(tmp_path / "out", 1, 1, design=design)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_worker_that_ends_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(volume_files, "map_chunks", lambda *_: iter([Crashed(3000)]))
+    with pytest.raises(SourceError, match="body 3000 ended"):
+        volume_files.write_volumes(tmp_path / "out", 1, 1, 3, NUMPY, SMALL)
+
+
 def test_all_bodies_weigh_what_is_asked(tmp_path, monkeypatch):
     weights = []
 
@@ -265,7 +311,7 @@ def test_all_bodies_weigh_what_is_asked(tmp_path, monkeypatch):
         return body(sex)
 
     monkeypatch.setattr(volume_files, "make_body", heavy)
-    volume_files.write_volumes(tmp_path / "out", 1, 3, device=NUMPY, design=SMALL, weight_kg=140.0)
+    volume_files.write_volumes(tmp_path / "out", 1, 3, 1, NUMPY, SMALL, weight_kg=140.0, workers=HERE)
     assert weights == [140.0] * 3
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from typing import Final, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -160,7 +161,9 @@ class ResNet(nn.Module):
         self.strides: tuple[Triple, ...] = _strides(spec.stem, spec.dilated)
         kernel, stem = spec.stem.kernel, spec.stem
         padding = tuple(size // 2 for size in kernel)
-        self.conv = nn.Conv3d(1, width, kernel, stem.stride, padding, bias=False)  # type: ignore[arg-type]
+        self.close_up = spec.close_up
+        seen = 1 if spec.close_up is None else 2
+        self.conv = nn.Conv3d(seen, width, kernel, stem.stride, padding, bias=False)  # type: ignore[arg-type]
         self.norm = normalise(spec.norm, width)
         self.pool = nn.MaxPool3d(3, stride=2, padding=1) if stem.pool else nn.Identity()
         self.stages = nn.ModuleList(self._stage(spec, depth, stage) for stage in range(4))
@@ -176,6 +179,9 @@ class ResNet(nn.Module):
         Returns:
             Five feature maps (n, channels, …), finest first.
         """
+        if self.close_up is not None:
+            low, high = self.close_up
+            x = torch.cat([x, ((x - low) / (high - low)).clamp(0, 1)], 1)
         x = functional.relu(self.norm(self.conv(x)), inplace=True)
         maps = [x]
         x = self.pool(x)

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from radnet.errors import NetworkError
 from radnet.terms import CONTRASTS, PAPER_SEQUENCES, REGIONS, VIEWS
@@ -18,6 +26,7 @@ Triple = tuple[Size, Size, Size]
 Shrinking = Literal["linear", "mean"]
 Classes = Annotated[tuple[str, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
+Level = Annotated[float, Field(ge=0, le=1)]
 
 
 class Frozen(BaseModel):
@@ -54,6 +63,12 @@ def _stem(value: Any) -> Any:
     return value
 
 
+def _rising(levels: tuple[float, float]) -> tuple[float, float]:
+    if not levels[0] < levels[1]:
+        raise ValueError(f"must rise, and {levels[0]:g} is not below {levels[1]:g}")
+    return levels
+
+
 class NetworkSpec(Frozen):
     """A network with its heads; the defaults are those of a 48x192x192 volume."""
 
@@ -77,6 +92,9 @@ class NetworkSpec(Frozen):
     shrinking: Shrinking = "linear"
     """How larger volumes come to that shape: `mean` averages the voxels that one covers, so that their noise
     goes; `linear` looks at two along each axis."""
+    close_up: Annotated[tuple[Level, Level], AfterValidator(_rising)] | None = None
+    """Grey levels, 0 for black and 1 for white, that a ResNet's second input channel stretches over the whole
+    range; None gives the network the volume alone. An agent changes CT by a few levels in a hundred."""
     embedding: Size = 1000
     """Neurons of the fully connected layer that the heads read (paper, section 2.2)."""
     sequences: Classes = PAPER_SEQUENCES

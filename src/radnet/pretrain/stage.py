@@ -189,6 +189,7 @@ def _spec(workspace: Workspace, config: RadnetConfig, training: pl.DataFrame) ->
         norm=settings.norm,
         input_shape=settings.input_shape,
         shrinking=settings.shrinking,
+        close_up=settings.close_up,
         embedding=settings.embedding,
         sequences=config.labels.keep_sequences,
         **grey_levels(workspace, config),

@@ -7,6 +7,8 @@ the rounding of float32.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -20,6 +22,24 @@ Array = Any
 
 NUMPY: Final = "numpy"
 """Name of the device that is no torch device."""
+
+
+_MALLOC_SETTINGS: Final = {-8: 1, -4: 0, -1: 2**31 - 1}
+"""Of glibc's mallopt: one arena, nothing mapped by itself, and the free size from which memory goes back."""
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep memory that arrays have freed, where its allocator is glibc's.
+
+    Otherwise every large temporary array is made of pages that the system clears first, which is a quarter of
+    the time that a volume takes (`benchmarks/synthetic_volumes.py`).
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        for name, value in _MALLOC_SETTINGS.items():
+            mallopt(name, value)
 
 
 class Arrays:

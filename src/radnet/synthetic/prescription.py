@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from radnet.synthetic.profiles import Matrix, Vector, linear_matrix
-from radnet.volumes.resize import slice_weights
+from radnet.volumes.resize import averaging_shares, slice_weights
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,15 @@ class Resize:
 NO_RESIZE: Final = Resize()
 
 
-def volume_resize(plan: Prescription, shape: tuple[int, int, int]) -> Resize:
+def volume_resize(
+    plan: Prescription, shape: tuple[int, int, int], averaged_to: tuple[int, int] | None = None
+) -> Resize:
     """Return the resize of a scan to a volume.
 
     Args:
         plan: The scan, in canonical order.
         shape: Slices, rows, columns; fewer slices than these stay as they are.
+        averaged_to: Rows and columns to which the volume's planes are then averaged.
     """
     n_slices = len(plan.positions)
     lower, upper, weight = slice_weights(n_slices, shape[0])
@@ -107,4 +110,10 @@ def volume_resize(plan: Prescription, shape: tuple[int, int, int]) -> Resize:
     results = np.arange(len(lower))
     slices[results, lower] = 1 - weight
     slices[results, upper] += weight
-    return Resize(slices, linear_matrix(plan.shape[0], shape[1]), linear_matrix(plan.shape[1], shape[2]))
+    inside = [linear_matrix(given, wanted) for given, wanted in zip(plan.shape, shape[1:], strict=True)]
+    if averaged_to is not None:
+        inside = [
+            averaging_shares(given, wanted) @ matrix
+            for given, wanted, matrix in zip(shape[1:], averaged_to, inside, strict=True)
+        ]
+    return Resize(slices, *inside)

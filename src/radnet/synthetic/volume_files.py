@@ -6,8 +6,7 @@ reads beside them; `OUT/labels.parquet` says more of each volume.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +18,10 @@ from threadpoolctl import threadpool_limits
 
 from radnet.config import VolumesConfig
 from radnet.errors import SourceError
-from radnet.executors import Progress, silent
-from radnet.synthetic.anatomy import make_body
-from radnet.synthetic.arrays import Arrays, on_host
-from radnet.synthetic.sampling import Subject, prepare
+from radnet.executors import Crashed, Progress, Workers, map_chunks, silent
+from radnet.synthetic.anatomy import Body, make_body
+from radnet.synthetic.arrays import Arrays, keep_freed_memory, on_host
+from radnet.synthetic.sampling import prepare
 from radnet.synthetic.volume_tables import write_workspace_tables
 from radnet.synthetic.volumes import Design, LabelledVolume, draw_volume
 from radnet.tables import INTEGER, REAL, TEXT, TEXTS, VOLUME_COLUMNS, write_table
@@ -30,6 +29,8 @@ from radnet.volumes.shards import SUFFIXES, digest_of, pack, shard_name, write_s
 from radnet.volumes.store import INDEX_NAME
 
 STORE_NAME: Final = "4-volumes"
+BODIES_AT_A_TIME: Final = 40
+"""Bodies that are kept in memory, about 90 MB each; volumes are shared out among groups of so many."""
 LABELS_NAME: Final = "labels.parquet"
 LABEL_COLUMNS: Final[dict[str, pl.DataType]] = {
     "stack_id": TEXT,
@@ -69,6 +70,7 @@ def write_volumes(
     design: Design | None = None,
     progress: Progress = silent,
     weight_kg: float | None = None,
+    workers: Workers = Workers(),
 ) -> VolumesSummary:
     """Write volumes and labels.
 
@@ -81,6 +83,7 @@ def write_volumes(
         design: What the volumes are made of; by default the grey levels are those of `[volumes]`.
         progress: Called with the volumes written so far and in all.
         weight_kg: Of all bodies; None draws it.
+        workers: Where bodies are drawn, and how many volumes at a time.
 
     Raises:
         SourceError: If the folder holds something already, or no volumes or bodies are asked for.
@@ -90,37 +93,63 @@ def write_volumes(
         raise SourceError("--volumes and --patients must be at least 1")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SourceError(f"{out} is not an empty folder; name another, or delete it first")
+    design, arrays = design or Design(varied_intensity=False), Arrays(device)
+    if design.averaged_to and any(n > m for n, m in zip(design.averaged_to, design.shape, strict=True)):
+        raise SourceError(f"volumes have {design.shape} slices, rows and columns; no more can be kept")
     store = out / STORE_NAME
     store.mkdir(parents=True)
-    given: dict[str, Any] = {} if weight_kg is None else {"weight_kg": weight_kg}
     body_seeds = [seed * 1000 + index for index in range(bodies)]
-    design, arrays = design or Design(varied_intensity=False), Arrays(device)
-    config = VolumesConfig(shape=design.shape)
+    config = VolumesConfig(shape=design.averaged_to or design.shape)
+    keep_freed_memory()
     index_rows: list[dict[str, Any]] = []
     label_rows: list[dict[str, Any]] = []
     # how many threads share a matrix product changes its last bits
-    with threadpool_limits(1), ThreadPoolExecutor(_threads(arrays)) as pool:
-        subjects = list(pool.map(partial(_subject, arrays, given), body_seeds, range(bodies)))
-        for start in range(0, count, config.shard_volumes):
-            numbers = range(start, min(start + config.shard_volumes, count))
-            chunk = list(pool.map(partial(draw_volume, subjects, seed, design=design), numbers))
-            names = [f"synthetic-{seed}-{number:07d}" for number in numbers]
-            index_rows += _write_shard(store, chunk, names, config)
-            label_rows += [_labels(volume, name) for volume, name in zip(chunk, names, strict=True)]
-            progress(len(index_rows), count)
+    with threadpool_limits(1), ThreadPoolExecutor(_threads(arrays, workers)) as pool:
+        for first, numbers in _shared_out(count, bodies):
+            seeds = body_seeds[first : first + BODIES_AT_A_TIME]
+            subjects = [
+                prepare(body, arrays, first + i) for i, body in enumerate(_bodies(seeds, weight_kg, workers))
+            ]
+            draw = partial(draw_volume, subjects, seed, design=design, first_body=first)
+            for start in range(0, len(numbers), config.shard_volumes):
+                some = numbers[start : start + config.shard_volumes]
+                chunk = list(pool.map(draw, some))
+                names = [f"synthetic-{seed}-{number:07d}" for number in some]
+                index_rows += _write_shard(store, chunk, names, config)
+                label_rows += [_labels(volume, name) for volume, name in zip(chunk, names, strict=True)]
+                progress(len(index_rows), count)
     write_table(pl.DataFrame(index_rows, schema=VOLUME_COLUMNS), store / INDEX_NAME)
     write_table(pl.DataFrame(label_rows, schema=LABEL_COLUMNS), out / LABELS_NAME)
     write_workspace_tables(out, label_rows, body_seeds, f"synthetic-{seed}")
     return VolumesSummary(store, out / LABELS_NAME, bodies, count)
 
 
-def _threads(arrays: Arrays) -> int:
+def _shared_out(count: int, bodies: int) -> Iterator[tuple[int, range]]:
+    """Share volumes out among groups of bodies: the first body of each, and the numbers of its volumes."""
+    for first in range(0, bodies, BODIES_AT_A_TIME):
+        last = min(first + BODIES_AT_A_TIME, bodies)
+        yield first, range(count * first // bodies, count * last // bodies)
+
+
+def _threads(arrays: Arrays, workers: Workers) -> int:
     """Return how many volumes to draw at a time: NumPy leaves the other processors idle, torch does not."""
-    return 1 if arrays.is_torch else len(os.sched_getaffinity(0))
+    return 1 if arrays.is_torch or workers.kind == "serial" else workers.processes
 
 
-def _subject(arrays: Arrays, given: dict[str, Any], body_seed: int, number: int) -> Subject:
-    return prepare(make_body(body_seed, "F" if body_seed % 2 else "M", **given), arrays, number)
+def _bodies(seeds: Sequence[int], weight_kg: float | None, workers: Workers) -> list[Body]:
+    """Draw bodies in worker processes: threads would wait for each other."""
+    make = partial(_draw_bodies, weight_kg=weight_kg)
+    made: dict[int, Body] = {}
+    for some in map_chunks(make, ([seed] for seed in seeds), workers):
+        if isinstance(some, Crashed):
+            raise SourceError(f"the process that drew body {some.item} ended; is there memory enough?")
+        made |= some
+    return [made[seed] for seed in seeds]
+
+
+def _draw_bodies(seeds: Sequence[int], weight_kg: float | None) -> dict[int, Body]:
+    given = {} if weight_kg is None else {"weight_kg": weight_kg}
+    return {seed: make_body(seed, "F" if seed % 2 else "M", **given) for seed in seeds}
 
 
 def _write_shard(

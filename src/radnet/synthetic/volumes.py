@@ -32,15 +32,13 @@ from radnet.synthetic.tissue import Spread, Tissue
 from radnet.synthetic.weighting import sequence_of
 from radnet.terms import PAPER_SEQUENCES, REGIONS, VIEWS
 from radnet.volumes.intensity import TOP_LEVEL, Window
-from radnet.volumes.resize import blank_slices
+from radnet.volumes.resize import averaging_shares, blank_slices
 
 NO_REGION: Final = "none"
 """Stands beside the nine regions for examinations that cover none."""
 HEAD_SEQUENCES: Final = ("t1_flair", "t2_flair")
-"""Sequences that are made of heads and spines first of all."""
+"""Sequences that are made of heads and spines alone: elsewhere no fluid needs to be dark."""
 HEAD_REGIONS: Final = ("brain", "upper_head_neck", "lower_head_neck", NO_REGION)
-HEAD_SHARE: Final = 0.6
-"""Share of those sequences' other examinations that are moved to the head."""
 PATIENTS_OF_A_BUILD: Final = 8
 """How often the tissues of a body are drawn anew, as those of another patient of the same build."""
 GAMMA_SPREAD: Final = 0.12
@@ -55,6 +53,9 @@ class Design:
         sequences: Words of `techniques.SEQUENCES_DRAWN`, equally often.
         planes: Planes of the slices, equally often; `oblique` has no view.
         shape: Slices, rows, columns of a volume.
+        averaged_to: Slices, rows, columns that are kept of it, each voxel the mean of those that it covers, as
+            smaller networks see volumes; None keeps all. Rows and columns are averaged before the noise's
+            magnitude is taken, which saves half of the work.
         spread: How far patients' tissues lie from the table.
         intensity: Windows as the default configuration has them, or varied among those in use.
     """
@@ -62,6 +63,7 @@ class Design:
     sequences: tuple[str, ...] = PAPER_SEQUENCES
     planes: tuple[Plane, ...] = VIEWS
     shape: tuple[int, int, int] = (48, 192, 192)
+    averaged_to: tuple[int, int, int] | None = None
     spread: Spread = Spread()  # noqa: RUF009 - frozen
     varied_intensity: bool = True
 
@@ -77,7 +79,7 @@ class LabelledVolume:
         view: A word of `terms.VIEWS`; None for oblique.
         contrast: yes or no.
         coverage: Regions wholly inside, in the order of `terms.REGIONS`; empty for none.
-        effective_spacing_mm: Distance of slices after the resize.
+        effective_spacing_mm: Distance of slices after the resize, before any averaging.
         window: Values that became grey levels 0 and 255.
         pad_before: Blank slices before the first.
         pad_after: Blank slices after the last.
@@ -160,7 +162,9 @@ class Case:
     gamma: float
 
 
-def draw_volume(subjects: Sequence[Subject], seed: int, number: int, design: Design) -> LabelledVolume:
+def draw_volume(
+    subjects: Sequence[Subject], seed: int, number: int, design: Design, first_body: int = 0
+) -> LabelledVolume:
     """Draw one volume of a stream.
 
     Args:
@@ -168,18 +172,21 @@ def draw_volume(subjects: Sequence[Subject], seed: int, number: int, design: Des
         seed: Of the stream.
         number: Of the volume in it.
         design: What the stream is made of.
+        first_body: Number of the first subject among all bodies of the stream.
     """
     case = draw_case(subjects, seed, number, design)
-    subject = subjects[case.body]
-    patient = patient_tissues(subject, design.spread, f"{seed} {case.body} {case.patient}")
-    return make_volume(subject, case.examination, (seed, number), case.config, patient, case.body, case.gamma)
+    subject, body = subjects[case.body], first_body + case.body
+    patient = patient_tissues(subject, design.spread, f"{seed} {body} {case.patient}")
+    return make_volume(
+        subject, case.examination, (seed, number), case.config, patient, body, case.gamma, design.averaged_to
+    )
 
 
 def draw_case(subjects: Sequence[Subject], seed: int, number: int, design: Design) -> Case:
     """Draw what one volume of a stream is of; acquires nothing. See `draw_volume`."""
     rng = host_generator("volume", seed, number)
     sequence, contrast, plane, region = _cell(design, seed, number)
-    if sequence in HEAD_SEQUENCES and region not in HEAD_REGIONS and rng.random() < HEAD_SHARE:
+    if sequence in HEAD_SEQUENCES and region not in HEAD_REGIONS:
         region = str(rng.choice(HEAD_REGIONS))
     body, target = _choose(subjects, region, rng)
     examination = draw_examination(subjects[body], target, sequence, plane, contrast, rng)
@@ -236,6 +243,7 @@ def make_volume(
     patient: Sequence[Tissue] | None = None,
     body: int = 0,
     gamma: float = 1.0,
+    averaged_to: tuple[int, int, int] | None = None,
 ) -> LabelledVolume:
     """Acquire an examination as a volume.
 
@@ -247,9 +255,11 @@ def make_volume(
         patient: Tissue of each structure; the table's without it.
         body: Number to remember the body by.
         gamma: Exponent of an MR volume's grey levels; 1 leaves them.
+        averaged_to: As of `Design`.
     """
     arrays, plan = subject.arrays, examination.plan
-    values = acquire(subject, examination, seed, patient, volume_resize(plan, config.shape))
+    planes = None if averaged_to is None else averaged_to[1:]
+    values = acquire(subject, examination, seed, patient, volume_resize(plan, config.shape, planes))
     is_ct = isinstance(examination.technique, CtTechnique)
     window = _window(arrays, values, is_ct, config)
     levels = _levels(arrays, values, window)
@@ -258,12 +268,18 @@ def make_volume(
         levels = arrays.look_up(arrays.put(curve), levels)
     before, after = blank_slices(len(plan.positions), config.shape[0])
     if before or after:
-        padded = arrays.zeros(config.shape, "uint8")
+        padded = arrays.zeros((config.shape[0], *levels.shape[1:]), "uint8")
         padded[before : before + len(levels)] = levels
         levels = padded
+    affine = volume_affine(plan, config.shape)
+    if averaged_to is not None:
+        before, after = (n * averaged_to[0] // config.shape[0] for n in (before, after))
+        shares = averaging_shares(config.shape[0], averaged_to[0])
+        levels = arrays.cast(arrays.along(shares, arrays.cast(levels, "float32"), 0) + 0.5, "uint8")
+        affine = resized_affine(affine, config.shape, averaged_to)
     return LabelledVolume(
         voxels=levels,
-        affine=volume_affine(plan, config.shape),
+        affine=affine,
         sequence=sequence_of(examination.technique),
         view=None if examination.plane == "oblique" else examination.plane,
         contrast="yes" if examination.technique.contrast else "no",

@@ -107,13 +107,13 @@ def average_volume(volume: NDArray[np.uint8], shape: tuple[int, int, int]) -> ND
     values = volume.astype(np.float32)
     for axis, wanted in enumerate(shape):
         if wanted != values.shape[axis]:
-            shares = _shares(values.shape[axis], wanted)
+            shares = averaging_shares(values.shape[axis], wanted)
             values = np.moveaxis(np.tensordot(shares, values, (1, axis)), 0, axis)
     return np.rint(values).astype(np.uint8)
 
 
 @lru_cache
-def _shares(given: int, wanted: int) -> NDArray[np.float32]:
+def averaging_shares(given: int, wanted: int) -> NDArray[np.float32]:
     """Return (wanted, given) shares that the voxels of an axis have in those of a shorter one."""
     edges = np.linspace(0, given, wanted + 1)
     voxels = np.arange(given)
