@@ -116,7 +116,7 @@ class Arrays:
         """Reorder the axes."""
         return values.permute(axes) if self.is_torch else values.transpose(axes)
 
-    def along(self, matrix: NDArray[np.float64], values: Array, axis: int) -> Array:
+    def along(self, matrix: NDArray[np.floating[Any]], values: Array, axis: int) -> Array:
         """Multiply a matrix with the vectors along one axis of a three-dimensional array.
 
         Args:

@@ -107,9 +107,8 @@ def write_volumes(
     with threadpool_limits(1), ThreadPoolExecutor(_threads(arrays, workers)) as pool:
         for first, numbers in _shared_out(count, bodies):
             seeds = body_seeds[first : first + BODIES_AT_A_TIME]
-            subjects = [
-                prepare(body, arrays, first + i) for i, body in enumerate(_bodies(seeds, weight_kg, workers))
-            ]
+            drawn = _bodies(seeds, weight_kg, workers)
+            subjects = [prepare(body, arrays, number) for number, body in enumerate(drawn, first)]
             draw = partial(draw_volume, subjects, seed, design=design, first_body=first)
             for start in range(0, len(numbers), config.shard_volumes):
                 some = numbers[start : start + config.shard_volumes]
@@ -148,7 +147,7 @@ def _bodies(seeds: Sequence[int], weight_kg: float | None, workers: Workers) -> 
 
 
 def _draw_bodies(seeds: Sequence[int], weight_kg: float | None) -> dict[int, Body]:
-    given = {} if weight_kg is None else {"weight_kg": weight_kg}
+    given: dict[str, Any] = {} if weight_kg is None else {"weight_kg": weight_kg}
     return {seed: make_body(seed, "F" if seed % 2 else "M", **given) for seed in seeds}
 
 

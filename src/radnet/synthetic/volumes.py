@@ -53,8 +53,8 @@ class Design:
         sequences: Words of `techniques.SEQUENCES_DRAWN`, equally often.
         planes: Planes of the slices, equally often; `oblique` has no view.
         shape: Slices, rows, columns of a volume.
-        averaged_to: Slices, rows, columns that are kept of it, each voxel the mean of those that it covers, as
-            smaller networks see volumes; None keeps all. Rows and columns are averaged before the noise's
+        averaged_to: Slices, rows, columns that are kept of it, each voxel the mean of those that it covers,
+            as smaller networks see volumes; None keeps all. Rows and columns are averaged before the noise's
             magnitude is taken, which saves half of the work.
         spread: How far patients' tissues lie from the table.
         intensity: Windows as the default configuration has them, or varied among those in use.
