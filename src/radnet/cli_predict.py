@@ -39,7 +39,10 @@ def predict(
     ] = None,
     segmenter: Annotated[
         str | None,
-        typer.Option(help="Folder of a segmenter: outline its organ too, see --outline.", show_default=False),
+        typer.Option(
+            help="Segmenter for --outline: its folder; by default the liver's that comes with RADNet.",
+            show_default=False,
+        ),
     ] = None,
     outline: Annotated[
         bool, typer.Option("--outline", help="Write the organ's masks as NIfTI, DICOM SEG and pictures.")
@@ -67,9 +70,10 @@ def predict(
 
     Example: radnet predict archive/ --out predictions.parquet
 
-    Example: radnet predict archive/ --segmenter work/6-transfer/liver --outline
+    Example: radnet predict archive/ --outline
     """
     from radnet.executors import Shard, Workers
+    from radnet.networks.folder import DEFAULT_SEGMENTER
     from radnet.networks.model import load_model
     from radnet.networks.segmenter import load_segmenter
     from radnet.pipeline import PREDICT, run_pipeline
@@ -83,10 +87,10 @@ def predict(
     workspace = work or out.with_suffix(WORK_SUFFIX)
     settings = resolve_config(config, policy, rules)
     where, share = Workers(executor, workers), Shard.parse(shard) if shard else Shard()
-    if outline != (segmenter is not None):
-        raise typer.BadParameter("--outline needs --segmenter FOLDER, and --segmenter needs --outline")
+    if segmenter is not None and not outline:
+        raise typer.BadParameter("--segmenter says by what to outline; give --outline too")
     load_model(model, backend=backend)  # refused before an hour of scanning, not after
-    outliner = None if segmenter is None else load_segmenter(segmenter, backend=backend)
+    outliner = load_segmenter(segmenter or DEFAULT_SEGMENTER, backend=backend) if outline else None
     with progress_bars() as bar:
         if sources:
             steps = run_pipeline(sources, workspace, settings, where, share, "labels", bar, allow_none=True)

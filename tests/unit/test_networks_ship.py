@@ -19,7 +19,10 @@ from radnet.networks.build import build_network
 from radnet.networks.folder import SHIPPED_FOLDER, find_model, save_model
 from radnet.networks.inference import OUTPUTS, run_batches
 from radnet.networks.model import load_model
-from radnet.networks.ship import ship_model
+from radnet.networks.segmentation import build_segmentation
+from radnet.networks.segmenter import load_segmenter, save_segmenter
+from radnet.networks.segmenter_spec import SegmenterSpec
+from radnet.networks.ship import ship_model, ship_segmenter
 from radnet.networks.spec import make_spec
 
 SHAPE = (16, 32, 32)
@@ -71,6 +74,31 @@ def test_the_card_and_the_record_stand_beside(shipped: Path) -> None:
     assert "A table." in card
     record = json.loads((shipped / "exports.json").read_text("utf-8"))["onnx"]
     assert set(record["max_difference"]) == set(OUTPUTS)
+
+
+def test_a_segmenter_is_shipped_in_the_same_way(tmp_path: Path) -> None:
+    spec = SegmenterSpec(backbone=SPEC, window=SHAPE, organ="spleen")
+    torch.manual_seed(3)
+    save_segmenter(tmp_path / "run", build_segmentation(spec).eval(), {"heads": []})
+    windows = [*GREY, np.zeros(SHAPE, np.uint8)]
+    found = ship_segmenter(
+        tmp_path / "run", tmp_path / "spleen", windows, {"bodies": "synthetic"}, "A table."
+    )
+    assert found["windows"] == len(windows)
+    assert found["overlap"] > 0.98
+    assert 0 < found["max_difference"]["probability"] < 0.01
+    sizes = found["bytes"]
+    assert sizes["model.onnx"] < 0.5 * sizes["model.safetensors"]
+    assert sizes["model.safetensors"] < 0.6 * (tmp_path / "run/model.safetensors").stat().st_size
+    card = (tmp_path / "spleen/README.md").read_text("utf-8")
+    assert "- bodies: synthetic" in card
+    assert "A table." in card
+    torch_says, onnx_says = (
+        load_segmenter(tmp_path / "spleen", backend=name).predict(GREY) for name in ("torch", "onnx")
+    )
+    assert load_segmenter(tmp_path / "spleen").spec.organ == "spleen"
+    assert np.allclose(torch_says, onnx_says, atol=1e-4)
+    assert np.ptp(torch_says) > 0.01
 
 
 def test_a_weight_that_16_bits_cannot_hold_is_refused(run: Path, tmp_path: Path) -> None:

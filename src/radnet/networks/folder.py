@@ -45,6 +45,7 @@ FORMAT: Final = 1
 SHIPPED_FOLDER: Final = Path(__file__).parents[1] / "models"
 """Where the models lie that come with the package."""
 DEFAULT_MODEL: Final = "small"
+DEFAULT_SEGMENTER: Final = "liver"
 KINDS: Final = {
     "network": ("labelling network", "radnet.load_model"),
     "segmenter": ("segmenter", "radnet.load_segmenter"),
@@ -56,7 +57,8 @@ _HEAD_KEY: Final = "radnet"
 _PACKAGES: Final = ("torch", "safetensors", "monai")
 
 
-def _as_it_is(name: str, tensor: Tensor) -> Tensor:
+def as_it_is(name: str, tensor: Tensor) -> Tensor:
+    """Write a tensor whole."""
     return tensor
 
 
@@ -80,7 +82,7 @@ def save_model(
     network: LabelNetwork,
     spec: NetworkSpec,
     metadata: Mapping[str, Any],
-    shorten: Shorten = _as_it_is,
+    shorten: Shorten = as_it_is,
 ) -> None:
     """Write a model folder, or replace the model in it.
 
@@ -105,7 +107,7 @@ def save_model(
 
 
 def write_folder(
-    folder: Path, network: nn.Module, config: Mapping[str, Any], card: str, shorten: Shorten = _as_it_is
+    folder: Path, network: nn.Module, config: Mapping[str, Any], card: str, shorten: Shorten = as_it_is
 ) -> None:
     """Write weights, configuration and card as one; what was exported of other weights goes.
 

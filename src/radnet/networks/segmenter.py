@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from radnet.extras import require
 from radnet.masks.components import largest_component
-from radnet.networks.folder import CARD_NAME, WEIGHTS_NAME, package_versions, read_folder, write_folder
+from radnet.networks.folder import (
+    CARD_NAME,
+    DEFAULT_SEGMENTER,
+    WEIGHTS_NAME,
+    Shorten,
+    as_it_is,
+    find_model,
+    package_versions,
+    read_folder,
+    write_folder,
+)
 from radnet.networks.inference import Backend, Floats, Grey, Precision
 from radnet.networks.model import open_backend
 from radnet.networks.second_pass import look_again
@@ -87,12 +97,15 @@ class Segmenter:
 
 
 def load_segmenter(
-    path: Path | str, device: str = "cpu", backend: str = "auto", precision: Precision = "float32"
+    path: Path | str = DEFAULT_SEGMENTER,
+    device: str = "cpu",
+    backend: str = "auto",
+    precision: Precision = "float32",
 ) -> Segmenter:
-    """Load the folder of a segmenter.
+    """Load the folder of a segmenter, by default the liver's that comes with RADNet.
 
     Args:
-        path: The folder.
+        path: The folder, or the name of a segmenter that comes with RADNet.
         device: As torch names it; exported files run on `cpu` alone.
         backend: `torch`, `onnx` or `openvino`; `auto` takes the fastest that was exported and is installed.
         precision: As of `load_model`.
@@ -105,19 +118,25 @@ def load_segmenter(
     Example:
         >>> radnet.load_segmenter("work/6-transfer/liver").outline(image)
     """
-    folder = Path(path)
+    folder = find_model(path)
     config = read_folder(folder, KIND, SegmenterSpec)
     runner = open_backend(folder, lambda: read_segmentation(folder, config[KIND]), device, backend, precision)
     return Segmenter(folder, runner, config)
 
 
-def save_segmenter(folder: Path | str, network: SegmentationNetwork, metadata: Mapping[str, Any]) -> None:
+def save_segmenter(
+    folder: Path | str,
+    network: SegmentationNetwork,
+    metadata: Mapping[str, Any],
+    shorten: Shorten = as_it_is,
+) -> None:
     """Write the folder of a segmenter, or replace the one in it.
 
     Args:
         folder: Is made if needed; other files in it are left alone.
         network: Its weights, on any device.
-        metadata: As of `save_model`.
+        metadata: As of `save_model`, and so is `shorten`.
+        shorten: What is written of each tensor.
 
     Raises:
         OSError: If the disk is full or refuses; what was there is untouched.
@@ -127,7 +146,7 @@ def save_segmenter(folder: Path | str, network: SegmentationNetwork, metadata: M
     config = {KIND: network.spec.model_dump(), "metadata": kept, "versions": versions}
     measured = str(metadata.get("measured") or "")
     card = render_segmenter_card(folder.resolve().name, network.spec, kept, versions, measured)
-    write_folder(folder, network, config, card)
+    write_folder(folder, network, config, card, shorten)
 
 
 def update_card(folder: Path, measured: str) -> None:

@@ -13,15 +13,15 @@ import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from radnet.errors import NetworkError
 from radnet.extras import require
-from radnet.networks.build import LabelNetwork, build_network
+from radnet.networks.build import build_network
 from radnet.networks.export import write_onnx
 from radnet.networks.folder import (
     CARD_NAME,
@@ -30,14 +30,20 @@ from radnet.networks.folder import (
     EXPORTS_NAME,
     WEIGHTS_NAME,
     read_config,
+    read_folder,
     read_network,
     save_model,
 )
-from radnet.networks.inference import OUTPUTS, Floats, Grey, OnnxBackend, TorchBackend, labels_of, run_batches
+from radnet.networks.inference import Floats, Grey, OnnxBackend, TorchBackend, labels_of, run_batches
 from radnet.networks.model import BATCH
+from radnet.networks.segmentation import build_segmentation
+from radnet.networks.segmenter import KIND, read_segmentation, save_segmenter
+from radnet.networks.segmenter_spec import SegmenterSpec
+from radnet.networks.spec import Triple
 from radnet.networks.weights import load_tensors
 from radnet.workspace import digest_file, write_text
 
+Network = TypeVar("Network", bound=nn.Module)
 LARGEST_BYTES: Final = 15 << 20
 """Of all files of a shipped model together."""
 _PREFIX: Final = "network."
@@ -68,21 +74,74 @@ def ship_model(
     config = read_config(run)
     spec = config["network"]
     full = read_network(run, spec).eval()
-    half = build_network(spec)
-    load_tensors(half, {name: _shortened(name, value) for name, value in full.state_dict().items()}, run)
+    half = _halved(full, build_network(spec), run)
     metadata = {**config["metadata"], "training_data": dict(training_data), "measured": measured}
     save_model(out, half, spec, metadata, shorten=_shortened)
-    _write_graph(half.eval(), out)
-    write_text(out / EXPORTS_NAME, _exports(out, len(volumes), {}))
-    found = _compare(full, out, spec, volumes)
-    write_text(out / EXPORTS_NAME, _exports(out, len(volumes), found["max_difference"]))
-    names = (WEIGHTS_NAME, CONFIG_NAME, CARD_NAME, EXPORTS_NAME, *EXPORTED["onnx"])
-    sizes = {name: (out / name).stat().st_size for name in names}
-    if sum(sizes.values()) > LARGEST_BYTES:
-        raise NetworkError(
-            f"{out}: its files have {sum(sizes.values()):,} bytes; {LARGEST_BYTES:,} may be shipped"
-        )
-    return {**found, "bytes": sizes}
+    _write_graph(half, spec.input_shape, out)
+    expected = run_batches(TorchBackend(full), spec, volumes, BATCH)
+    found = run_batches(OnnxBackend(out / EXPORTED["onnx"][0]), spec, volumes, BATCH)
+    words = labels_of(expected, spec)["words"], labels_of(found, spec)["words"]
+    same = {
+        label: sum(a == b for a, b in zip(words[0][label], words[1][label], strict=True)) / len(volumes)
+        for label in words[0]
+    }
+    differences = _record(out, f"{len(volumes)} volumes", expected, found)
+    return {
+        "volumes": len(volumes),
+        "same_labels": same,
+        "max_difference": differences,
+        "bytes": _bytes(out),
+    }
+
+
+def ship_segmenter(
+    run: Path | str, out: Path | str, windows: Sequence[Grey], training_data: Mapping[str, Any], measured: str
+) -> dict[str, Any]:
+    """Write a trained segmenter as `ship_model` writes a labelling network.
+
+    Args:
+        run: The folder of a finished training.
+        out: Where the shipped one goes; its name is the segmenter's.
+        windows: (slices, rows, columns) uint8 each, of the window's shape, on which both are compared.
+        training_data: Shown on the card, one line an entry.
+        measured: Figures for the card, in Markdown.
+
+    Returns:
+        `windows` compared, `overlap` (Dice between all voxels that float32 weights in torch and what is
+        shipped take for the organ; 1 where neither does), `max_difference` of the probability, and `bytes`
+        by file.
+
+    Raises:
+        NetworkError: As of `ship_model`.
+    """
+    run, out = Path(run), Path(out)
+    config = read_folder(run, KIND, SegmenterSpec)
+    spec = config[KIND]
+    full = read_segmentation(run, spec).eval()
+    half = _halved(full, build_segmentation(spec), run)
+    metadata = {**config["metadata"], "training_data": dict(training_data), "measured": measured}
+    save_segmenter(out, half, metadata, shorten=_shortened)
+    _write_graph(half, spec.window, out)
+    expected, found = (
+        {"probability": np.concatenate([backend.run(window[None])["probability"] for window in windows])}
+        for backend in (TorchBackend(full), OnnxBackend(out / EXPORTED["onnx"][0]))
+    )
+    first, second = (probability["probability"] >= spec.threshold for probability in (expected, found))
+    marked = int(first.sum() + second.sum())
+    differences = _record(out, f"{len(windows)} windows", expected, found)
+    return {
+        "windows": len(windows),
+        "overlap": 2 * int((first & second).sum()) / marked if marked else 1.0,
+        "max_difference": differences,
+        "bytes": _bytes(out),
+    }
+
+
+def _halved(full: nn.Module, empty: Network, run: Path) -> Network:
+    """Give an empty network the weights of a full one, rounded to what is kept of them."""
+    rounded = {name: _shortened(name, value) for name, value in full.state_dict().items()}
+    load_tensors(empty, rounded, run)
+    return empty.eval()
 
 
 def _shortened(name: str, tensor: Tensor) -> Tensor:
@@ -97,13 +156,13 @@ def _shortened(name: str, tensor: Tensor) -> Tensor:
     return short
 
 
-def _write_graph(network: LabelNetwork, out: Path) -> None:
+def _write_graph(network: nn.Module, shape: Triple, out: Path) -> None:
     """Export the network and point the graph at the tensors of model.safetensors."""
     onnx = require("onnx", "export", "shipping a model")
     name = EXPORTED["onnx"][0]
     with TemporaryDirectory(dir=out, prefix=".export") as temporary:
         whole = Path(temporary) / name
-        write_onnx(network, network.spec.input_shape, whole)
+        write_onnx(network, shape, whole)
         model = onnx.load(str(whole))
         _refer(onnx, model.graph, network, *_places(out / WEIGHTS_NAME))
         onnx.save(model, str(whole))
@@ -117,7 +176,7 @@ def _places(path: Path) -> tuple[dict[str, Any], int]:
         return json.loads(file.read(length)), _HEADER_LENGTH.size + length
 
 
-def _refer(onnx: Any, graph: Any, network: LabelNetwork, head: Mapping[str, Any], start: int) -> None:
+def _refer(onnx: Any, graph: Any, network: nn.Module, head: Mapping[str, Any], start: int) -> None:
     """Replace the graph's large tensors by references to their 16-bit bytes.
 
     The exporter folds normalisation into convolutions, whose weights are then those of the network times a
@@ -167,23 +226,26 @@ def _reference(onnx: Any, name: str, place: Mapping[str, Any], start: int) -> An
     return tensor
 
 
-def _exports(out: Path, n_volumes: int, differences: Mapping[str, float]) -> str:
+def _record(
+    out: Path, what: str, expected: Mapping[str, Floats], found: Mapping[str, Floats]
+) -> dict[str, float]:
+    """Note beside the files what they were compared on; return the largest difference of each output."""
+    differences = {name: float(f"{float(abs(expected[name] - found[name]).max()):.2g}") for name in expected}
     record = {
         "weights": digest_file(out / WEIGHTS_NAME),
-        "compared": f"{n_volumes} volumes, with float32 weights in torch",
-        "max_difference": dict(differences),
+        "compared": f"{what}, with float32 weights in torch",
+        "max_difference": differences,
     }
-    return json.dumps({"onnx": record}, indent=1) + "\n"
+    write_text(out / EXPORTS_NAME, json.dumps({"onnx": record}, indent=1) + "\n")
+    return differences
 
 
-def _compare(full: LabelNetwork, out: Path, spec: Any, volumes: Sequence[Grey]) -> dict[str, Any]:
-    """Compare what is shipped with the trained network on volumes."""
-    expected = run_batches(TorchBackend(full), spec, volumes, BATCH)
-    found = run_batches(OnnxBackend(out / EXPORTED["onnx"][0]), spec, volumes, BATCH)
-    words = labels_of(expected, spec)["words"], labels_of(found, spec)["words"]
-    same = {
-        label: sum(a == b for a, b in zip(words[0][label], words[1][label], strict=True)) / len(volumes)
-        for label in words[0]
-    }
-    differences = {name: float(f"{float(abs(expected[name] - found[name]).max()):.2g}") for name in OUTPUTS}
-    return {"volumes": len(volumes), "same_labels": same, "max_difference": differences}
+def _bytes(out: Path) -> dict[str, int]:
+    """Return the bytes of each file; refuse too many."""
+    names = (WEIGHTS_NAME, CONFIG_NAME, CARD_NAME, EXPORTS_NAME, *EXPORTED["onnx"])
+    sizes = {name: (out / name).stat().st_size for name in names}
+    if sum(sizes.values()) > LARGEST_BYTES:
+        raise NetworkError(
+            f"{out}: its files have {sum(sizes.values()):,} bytes; {LARGEST_BYTES:,} may be shipped"
+        )
+    return sizes
