@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -18,6 +18,8 @@ Device = Annotated[
     ),
 ]
 
+PAIRS: Final[dict[str | None, tuple[Literal["CT", "MR"], ...]]] = {"liver": ("CT",), "livers": ("CT", "MR")}
+"""Presets that are pairs of scan and mask, with the modalities that follow each other."""
 BODIES: Final = 12
 """Bodies of training volumes, unless asked otherwise."""
 
@@ -31,7 +33,8 @@ def synthesize(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="What is written: tiny, demo (the default), traps, paper or liver.", show_default=False
+            help="What is written: tiny, demo (the default), traps, paper, liver or livers.",
+            show_default=False,
         ),
     ] = None,
     seed: Seed = 1,
@@ -85,10 +88,11 @@ def synthesize(
             )
             print_outcome(made, as_json)
             return
-        if preset == "liver":
+        if preset in PAIRS:
             from radnet.synthetic.lits import write_lits
 
-            print_outcome(write_lits(out, patients, seed, where, bar("synthesize")), as_json)
+            pairs = write_lits(out, patients, seed, where, bar("synthesize"), PAIRS[preset])
+            print_outcome(pairs, as_json)
             return
         from radnet.synthetic.archive import write_archive
 
@@ -107,9 +111,9 @@ def _check_options(
     """Refuse options that would have no effect."""
     if volumes is not None and preset is not None:
         raise typer.BadParameter("--volumes makes training volumes and --preset scans; give one of them")
-    if masks and (volumes is not None or preset == "liver"):
+    if masks and (volumes is not None or preset in PAIRS):
         raise typer.BadParameter(
-            "--masks is for archives; training volumes have none, preset liver always has"
+            "--masks is for archives; training volumes have none, livers always have them"
         )
     for name, value in (("--weight-kg", weight_kg), ("--shape", shape), ("--device", device)):
         if volumes is None and value is not None:

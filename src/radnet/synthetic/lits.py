@@ -1,9 +1,12 @@
-"""Write abdominal CT with masks of liver and tumours, in the layout of the LiTS challenge.
+"""Write abdominal CT, or CT and MR, with masks of liver and tumours, in the layout of the LiTS challenge.
 
 `volume-N.nii` holds HU as int16, `segmentation-N.nii` 0, 1 for the liver and 2 for a tumour in it as uint8,
 along the same axes; the liver's vessels count as liver, its cysts do not. `truth.csv` has a row a pair. Pairs
 begin at 0. NIfTI measures in RAS, everything here in LPS. No body has a tumour of the lung: the label map has
 one word for both, and what is in the field must be the liver's.
+
+In a mixed folder every second scan is MR, of sequences as abdomens get them; `cases.csv` says which, since in
+LiTS all are CT (`radnet.transfer.layouts` reads it).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import nibabel as nib
 import numpy as np
@@ -21,10 +24,10 @@ from numpy.typing import NDArray
 from radnet.executors import Progress, Workers, silent
 from radnet.masks.nifti import RAS_TO_LPS
 from radnet.synthetic.anatomy import Body, make_body
-from radnet.synthetic.arrays import NUMPY, Arrays
+from radnet.synthetic.arrays import NUMPY, Arrays, keep_freed_memory
 from radnet.synthetic.build import Build, Finding, draw_build
 from radnet.synthetic.ct import CtArtefacts, CtTechnique
-from radnet.synthetic.examinations import Examination
+from radnet.synthetic.examinations import Examination, draw_examination
 from radnet.synthetic.fields import TARGETS
 from radnet.synthetic.furniture import Furniture
 from radnet.synthetic.mr import patient_tissues
@@ -32,7 +35,7 @@ from radnet.synthetic.piecework import Piecework, Plan, check_numbers, make_piec
 from radnet.synthetic.planning import prescribe
 from radnet.synthetic.protocols import ABDOMEN, ABDOMEN_PELVIS, Protocol
 from radnet.synthetic.randomness import body_seed, host_generator
-from radnet.synthetic.sampling import prepare
+from radnet.synthetic.sampling import Subject, prepare
 from radnet.synthetic.scans import Scan, take_scan
 from radnet.synthetic.structures import NUMBER
 from radnet.synthetic.tissue import Phase, Spread
@@ -40,6 +43,8 @@ from radnet.synthetic.tissue import Phase, Spread
 PAIRS: Final = 24
 """How many there are unless asked otherwise."""
 TRUTH_NAME: Final = "truth.csv"
+CASES_NAME: Final = "cases.csv"
+Modality = Literal["CT", "MR"]
 BACKGROUND, LIVER, TUMOUR = 0, 1, 2
 LIVER_STRUCTURES: Final = ("liver", "liver_vessel")
 TUMOUR_STRUCTURES: Final = ("tumour", "lesion_core")
@@ -52,9 +57,13 @@ SPACINGS_MM: Final = (1.5, 2.0, 2.5, 3.0, 5.0)
 MATRIX: Final = 256
 PELVIS_SHARE: Final = 0.3
 """Of the scans that go down to the pelvis."""
+MR_SEQUENCES: Final = {"t2_se": 0.5, "t1_se": 0.1, "gre_t1": 0.3, "stir": 0.1}
+"""Shares of the sequences of MR: what an examination of the liver consists of."""
+MR_TARGETS: Final = ("liver", "abdomen")
 COLUMNS: Final = (
     "volume",
     "segmentation",
+    "modality",
     "sex",
     "age_years",
     "weight_kg",
@@ -92,6 +101,7 @@ def write_lits(
     seed: int = 1,
     workers: Workers = Workers(),
     progress: Progress = silent,
+    modalities: Sequence[Modality] = ("CT",),
 ) -> LitsSummary:
     """Write pairs of volume and mask, or go on where a run was ended by force.
 
@@ -101,6 +111,7 @@ def write_lits(
         seed: Equal seeds give equal bytes.
         workers: Where they are made.
         progress: Called with the pairs written so far and in all.
+        modalities: Of the pairs, in turn.
 
     Raises:
         SourceError: If no pairs or a negative seed are asked for, or the folder holds something else or
@@ -110,13 +121,16 @@ def write_lits(
     count = PAIRS if pairs is None else pairs
     check_numbers(count, seed)
     out = Path(out).absolute()
-    plan: Plan = {"preset": "liver", "patients": count, "seed": seed}
+    plan: Plan = {"preset": "+".join(("liver", *modalities)), "patients": count, "seed": seed}
     with piecework(out, plan, TRUTH_NAME) as work:
         pieces = [_piece(index) for index in range(count)]
-        write = partial(_write_chunk, seed=seed, work=work)
+        write = partial(_write_chunk, seed=seed, work=work, modalities=modalities)
         for done, _ in enumerate(make_pieces(work, pieces, write, workers), 1):
             progress(done, count)
         rows = [work.record(piece) or {} for piece in pieces]
+        if len(modalities) > 1:
+            cases = ((row["volume"], row["segmentation"], row["modality"]) for row in rows)
+            work.write_csv(CASES_NAME, ("image", "mask", "modality"), cases)
         work.write_csv(TRUTH_NAME, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
     return LitsSummary(
         folder=out,
@@ -131,20 +145,23 @@ def _piece(index: int) -> str:
     return f"volume-{index}"
 
 
-def _write_chunk(indices: Sequence[int], seed: int, work: Piecework) -> Sequence[int]:
+def _write_chunk(
+    indices: Sequence[int], seed: int, work: Piecework, modalities: Sequence[Modality]
+) -> Sequence[int]:
     """Write pairs; runs in a worker."""
+    keep_freed_memory()
     for index in indices:
-        _write_pair(index, seed, work)
+        _write_pair(index, seed, work, modalities[index % len(modalities)])
     return indices
 
 
-def _write_pair(index: int, seed: int, work: Piecework) -> None:
+def _write_pair(index: int, seed: int, work: Piecework, modality: Modality) -> None:
     rng = host_generator("lits", seed, index)
     number = body_seed(seed, index)
-    build = _build(number, rng)
+    build = _build(number, modality, rng)
     body = make_body(number, build=build)
-    examination = _examination(body, rng)
     subject = prepare(body, Arrays(NUMPY), number)
+    examination = _ct(body, rng) if modality == "CT" else _mr(subject, rng)
     patient = patient_tissues(subject, Spread(), f"lits {seed} {index}")
     scan = take_scan(subject, examination, (seed, index), patient)
     mask = liver_mask(scan.structures)
@@ -152,19 +169,19 @@ def _write_pair(index: int, seed: int, work: Piecework) -> None:
     folder = work.begin(_piece(index))
     _write_nifti(folder / names["volume"], scan.images, scan.affine)
     _write_nifti(folder / names["segmentation"], mask, scan.affine)
-    work.finish(_piece(index), names | _truth(build, examination, scan, mask))
+    work.finish(_piece(index), names | {"modality": modality} | _truth(build, examination, scan, mask))
 
 
-def _build(number: int, rng: np.random.Generator) -> Build:
-    """Draw who is scanned: arms beside the head, mostly with a tumour of the liver."""
-    build = draw_build(number, arms="up")
+def _build(number: int, modality: Modality, rng: np.random.Generator) -> Build:
+    """Draw who is scanned: for CT with the arms beside the head, mostly with a tumour of the liver."""
+    build = draw_build(number, **({"arms": "up"} if modality == "CT" else {}))
     found = build.findings - TAKEN_OUT
     if rng.random() < TUMOUR_SHARE:
         found |= {TUMOUR_FINDING}
     return replace(build, findings=found)
 
 
-def _examination(body: Body, rng: np.random.Generator) -> Examination:
+def _ct(body: Body, rng: np.random.Generator) -> Examination:
     """Draw an axial CT of the abdomen, in the portal phase for the most part."""
     phases: tuple[Phase, ...] = ("portal", "arterial", "delayed")
     technique = CtTechnique(
@@ -180,6 +197,15 @@ def _examination(body: Body, rng: np.random.Generator) -> Examination:
     table = Furniture(table=True, gap_mm=rng.uniform(5, 20), half_width_mm=rng.uniform(190, 250))
     liver = next(target for target in TARGETS if target.name == "liver")
     return Examination(liver, "axial", plan, spacing_mm, technique, CtArtefacts(table, streaks=0.5))
+
+
+def _mr(subject: Subject, rng: np.random.Generator) -> Examination:
+    """Draw an axial MR of the liver or the abdomen."""
+    sequence = str(rng.choice([*MR_SEQUENCES], p=[*MR_SEQUENCES.values()]))
+    name = str(rng.choice(MR_TARGETS))
+    target = next(target for target in TARGETS if target.name == name)
+    contrast = bool(rng.random() < 0.5)
+    return draw_examination(subject, target, sequence, "axial", contrast, rng)
 
 
 def liver_mask(structures: NDArray[np.uint8]) -> NDArray[np.uint8]:

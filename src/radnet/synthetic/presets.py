@@ -22,8 +22,8 @@ from radnet.synthetic.trap_visits import TRAP_VISITS
 
 TINY_MATRIX: Final = 64
 """Rows and columns of the tiny archive."""
-LIVER: Final = "liver"
-"""The preset that is no archive but pairs of volume and mask (`radnet.synthetic.lits`)."""
+LIVERS: Final = ("liver", "livers")
+"""The presets that are no archives but pairs of volume and mask (`radnet.synthetic.lits`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def preset(name: str) -> Preset:
         SourceError: If there is none of that name.
     """
     if name not in PRESETS:
-        names = [*PRESETS, LIVER]
+        names = [*PRESETS, *LIVERS]
         near = get_close_matches(name, names, 1)
         known = ", ".join(names)
         hint = f"; did you mean {near[0]}?" if near else ""
