@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from radnet.console import print_outcome, progress_bars
-from radnet.options import INTERRUPTED, Config, Json, Policy, Work, parse_shape, resolve_config
+from radnet.options import (
+    INTERRUPTED,
+    Config,
+    Json,
+    Policy,
+    Work,
+    parse_labels,
+    parse_shape,
+    resolve_config,
+)
 
 
 def pretrain(
@@ -68,14 +77,31 @@ def pretrain(
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="Name of a run of the workspace, or any run's folder.")],
+    run: Annotated[
+        str, typer.Argument(help="Name of a run of the workspace, any run's folder, or a segmenter's.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a segmenter: scans with masks, as radnet transfer takes them.", show_default=False
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="For a segmenter: numbers in the masks that are the organ, e.g. 1,2.",
+            metavar="N[,N]…",
+            show_default=False,
+        ),
+    ] = None,
     work: Work = Path("work"),
     split: Annotated[
         str,
         typer.Option(help="test, validation, training, or all volumes of a workspace that did not train it."),
     ] = "test",
     name: Annotated[
-        str | None, typer.Option(help="Folder under RUN/evaluation; by default the split or the workspace.")
+        str | None,
+        typer.Option(help="Folder under RUN/evaluation; by default the split, the workspace or the data."),
     ] = None,
     config: Config = None,
     policy: Policy = None,
@@ -83,11 +109,21 @@ def evaluate(
 ) -> None:
     """Measure a run as in table 1 of 3D-RADNet, with intervals, beside simpler means.
 
-    Refuses volumes that have to do with any that trained it.
+    Refuses volumes that have to do with any that trained it. A segmenter is measured on scans with masks:
+    Dice, IoU, HD95 and surface Dice on the scans' own voxels.
 
     Example: radnet evaluate resnet18 --work work --split test
+
+    Example: radnet evaluate liver --data scans --labels 1
     """
     from radnet.extras import require
+
+    if data is not None:
+        from radnet.transfer.evaluate import measure_segmenter
+
+        with progress_bars() as bar:
+            print_outcome(measure_segmenter(run, data, name, parse_labels(labels), bar("evaluate")), as_json)
+        return
 
     for package in ("torch", "safetensors"):
         require(package, "train", "radnet evaluate")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radnet.console import print_outcome, progress_bars
-from radnet.options import INTERRUPTED, Config, Json, Policy, resolve_config
+from radnet.options import INTERRUPTED, Config, Json, Policy, parse_labels, resolve_config
 
 if TYPE_CHECKING:
     from radnet.config import RadnetConfig
@@ -190,7 +190,6 @@ def _run(
     shard: str | None,
     as_json: bool,
 ) -> None:
-    from radnet.cli_transfer import parse_labels
     from radnet.executors import Shard, Workers
     from radnet.extras import require
     from radnet.report.studies import write_study_page

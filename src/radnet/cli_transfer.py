@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radnet.console import print_outcome, progress_bars
-from radnet.options import INTERRUPTED, Config, Json, Policy, parse_shape, resolve_config
+from radnet.options import INTERRUPTED, Config, Json, Policy, parse_labels, parse_shape, resolve_config
 
 
 def transfer(
@@ -94,13 +94,3 @@ def transfer(
     print_outcome(summary, as_json)
     if not summary.training.finished:
         raise typer.Exit(INTERRUPTED)
-
-
-def parse_labels(text: str | None) -> tuple[int, ...] | None:
-    """Read labels from `1,2`."""
-    if text is None:
-        return None
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise typer.BadParameter(f"labels are whole numbers, e.g. 1,2; these are {text!r}")
-    return tuple(int(part) for part in parts)

@@ -42,6 +42,16 @@ def parse_shape(text: str) -> tuple[int, int, int]:
     return slices, rows, columns
 
 
+def parse_labels(text: str | None) -> tuple[int, ...] | None:
+    """Read labels from `1,2`."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise typer.BadParameter(f"labels are whole numbers, e.g. 1,2; these are {text!r}")
+    return tuple(int(part) for part in parts)
+
+
 def resolve_config(
     path: Path | None,
     policy: str | None,

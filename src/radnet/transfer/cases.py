@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +18,15 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from radnet.config import VolumesConfig
+from radnet.config import TransferConfig, VolumesConfig
 from radnet.errors import CaseError
 from radnet.transfer.grid import Grid, Mask, resample_image, resample_mask, volume_ml
 from radnet.volumes.intensity import Window, choose_window, grey_levels
 
 Layout = Literal["listed", "lits", "decathlon", "nnunet", "pairs", "dicom_seg", "dicom_series", "dicom_png"]
 
+DETAIL: Final = 1.5
+"""Times finer than the window's planes that scans are kept."""
 FORMAT: Final = 1
 """Grows when the same files would give other voxels."""
 
@@ -89,6 +92,12 @@ class Preparation:
 
 PAPER: Final = Preparation()
 """As in the paper, but for its intensity."""
+
+
+def preparation_of(settings: TransferConfig, grey: VolumesConfig) -> Preparation:
+    """Return how scans are prepared for a training with these settings."""
+    matrix = settings.matrix or math.ceil(DETAIL * max(settings.window[1:]))
+    return Preparation(settings.slice_mm, matrix, grey.intensity, grey.ct_window, grey.mr_percentiles)
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,37 @@
 """Measure one segmenter on scans with masks: Dice, IoU and volume of each, with and without a second pass.
 
-Masks are compared on the network's grid, as they were trained.
+While a segmenter is made, masks are compared on the network's grid, as they were trained
+(`evaluate_segmenter`). `measure_segmenter` compares them on the scans as they are stored, in millimetres.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radnet.errors import CaseError
 from radnet.executors import Progress, silent
 from radnet.masks.components import largest_component
-from radnet.networks.segmenter import Segmenter
+from radnet.networks.segmenter import Segmenter, load_segmenter
 from radnet.networks.windows import cover_windows
+from radnet.transfer.cases import DETAIL, Case, Preparation
+from radnet.transfer.grid import Mask, restore_mask
+from radnet.transfer.readers import prepare_cases, survey
 from radnet.transfer.samples import Example, Proposals
+from radnet.transfer.scores import Scores, score_mask
+from radnet.workspace import write_text
+
+EVALUATION: Final = "evaluation"
+CASES_NAME: Final = "cases.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,119 @@ class CaseScore:
     voxels: int
     true_voxels: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureSummary:
+    """What `measure_segmenter` found.
+
+    Attributes:
+        scans: Measured.
+        left_out: Scans that could not be used; the table has their reasons.
+        dice: Mean.
+        dice_median: Of the scans.
+        dice_least: The worst.
+        iou: Mean.
+        hd95_mm: Mean.
+        surface_dice: Mean, at `scores.TOLERANCE_MM`.
+        failures: Masks with a Dice below 0.5.
+        seconds: A scan, network and resampling alone.
+        table: A row a scan.
+    """
+
+    scans: int
+    left_out: int
+    dice: float
+    dice_median: float
+    dice_least: float
+    iou: float
+    hd95_mm: float
+    surface_dice: float
+    failures: int
+    seconds: float
+    table: str
+
+
+def measure_segmenter(
+    segmenter: Path | str,
+    data: Path | str,
+    name: str | None = None,
+    labels: Sequence[int] | None = None,
+    progress: Progress = silent,
+) -> MeasureSummary:
+    """Outline scans all over, and compare with their masks on the scans' own voxels.
+
+    Args:
+        segmenter: Its folder, or the name of one that comes with RADNet.
+        data: Scans and masks, in any layout of `radnet.transfer.readers`; none of them may have trained it.
+        name: Folder under `evaluation` in the segmenter's; by default that of the data.
+        labels: Numbers in the masks that are the organ, where the data does not name them.
+        progress: Called with scans done.
+
+    Returns:
+        Means; `SEGMENTER/evaluation/NAME/cases.csv` has each scan and what was left out.
+
+    Raises:
+        CaseError: If no scan can be used.
+        NetworkError: If the segmenter cannot be loaded.
+    """
+    loaded = load_segmenter(segmenter)
+    spec = loaded.spec
+    matrix = math.ceil(DETAIL * max(spec.window[1:]))
+    wanted = Preparation(spec.slice_mm, matrix, spec.intensity, spec.ct_window, spec.mr_percentiles)
+    found = survey(data, spec.organ, labels)
+    left_out, rows, scores, seconds = list(found.left_out), [], [], []
+    for number, files in enumerate(found.cases, 1):
+        prepared = prepare_cases([files], wanted)
+        left_out += prepared.left_out
+        for case in prepared.cases:
+            begun = perf_counter()
+            mask = outline_case(loaded, case, None)
+            seconds.append(perf_counter() - begun)
+            scores.append(score_mask(mask, case.original_mask, case.original_spacing_mm))
+            rows.append((case.case_id, *asdict(scores[-1]).values(), ""))
+        progress(number, len(found.cases))
+    if not scores:
+        raise CaseError(f"{data}: no scan could be measured; the first: {': '.join(left_out[0])}")
+    table = Path(loaded.folder) / EVALUATION / (name or Path(data).resolve().name) / CASES_NAME
+    table.parent.mkdir(parents=True, exist_ok=True)
+    columns = ("case", *Scores.__slots__, "left_out")
+    blank = [None] * len(Scores.__slots__)
+    write_rows(table, columns, [*rows, *((case, *blank, reason) for case, reason in left_out)])
+    dice = [score.dice for score in scores]
+
+    def mean(of: str) -> float:
+        return round(float(np.mean([getattr(score, of) for score in scores])), 4)
+
+    return MeasureSummary(
+        scans=len(scores),
+        left_out=len(left_out),
+        dice=mean("dice"),
+        dice_median=round(float(np.median(dice)), 4),
+        dice_least=round(min(dice), 4),
+        iou=mean("iou"),
+        hd95_mm=mean("hd95_mm"),
+        surface_dice=mean("surface_dice"),
+        failures=sum(score.failed for score in scores),
+        seconds=round(float(np.median(seconds)), 3),
+        table=str(table),
+    )
+
+
+def outline_case(segmenter: Segmenter, case: Case, proposals: Proposals | None) -> Mask:
+    """Outline a prepared scan: 0 or 1 on the voxels of the scan as it was read."""
+    probability = segmenter.segment(case.image, starts_of(segmenter, case, proposals))
+    part = largest_component(probability >= segmenter.spec.threshold)
+    return restore_mask(np.where(part, probability, 0), case.grid, case.scan)
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a CSV table."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def dice_and_iou(mask: NDArray[Any], truth: NDArray[Any]) -> tuple[float, float]:

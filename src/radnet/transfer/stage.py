@@ -5,10 +5,7 @@ RUN/ holds what `radnet.transfer.train` writes, and split.csv, proposals.json, l
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,14 +13,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from radnet.config import RadnetConfig, TransferConfig, VolumesConfig
+from radnet.config import RadnetConfig, TransferConfig
 from radnet.executors import Progress, silent
 from radnet.networks.model import load_model
 from radnet.networks.segmenter import load_segmenter, update_card
 from radnet.networks.spec import NetworkSpec
 from radnet.transfer.backbone import MEDICALNET_SUFFIX, read_backbone
-from radnet.transfer.cases import Case, Preparation
-from radnet.transfer.evaluate import CaseScore, evaluate_segmenter
+from radnet.transfer.cases import Case, preparation_of
+from radnet.transfer.evaluate import CaseScore, evaluate_segmenter, write_rows
 from radnet.transfer.proposal import REGION_OF, Rule, propose, report_proposals
 from radnet.transfer.readers import prepare_cases, survey
 from radnet.transfer.samples import Proposals
@@ -31,8 +28,6 @@ from radnet.transfer.splits import SIDES, SPLIT_NAME, TEST, TRAINING, VALIDATION
 from radnet.transfer.train import TransferSummary, train_segmenter
 from radnet.workspace import write_text
 
-DETAIL: Final = 1.5
-"""Times finer than the window's planes that scans are kept."""
 PROPOSALS_NAME: Final = "proposals.json"
 LEFT_OUT_NAME: Final = "left_out.csv"
 TEST_NAME: Final = "test.csv"
@@ -94,9 +89,9 @@ def transfer_organ(
     grey = config.volumes.model_copy(update={"intensity": backbone.spec.intensity})
     files = survey(data, settings.organ, labels)
     split = split_cases(files.cases, out / SPLIT_NAME, settings.seed)
-    prepared = prepare_cases(files.cases, _preparation(settings, grey), cache, progress("prepare"))
+    prepared = prepare_cases(files.cases, preparation_of(settings, grey), cache, progress("prepare"))
     left_out = (*files.left_out, *prepared.left_out)
-    _write_table(out / LEFT_OUT_NAME, ("case", "reason"), left_out)
+    write_rows(out / LEFT_OUT_NAME, ("case", "reason"), left_out)
     known = {case.case_id: case for case in prepared.cases}
     sides = {side: [known[name] for name in split.cases(side) if name in known] for side in SIDES}
     proposals, recall = _propose(model, backbone.spec, prepared.cases, sides[TEST], settings, out, cache)
@@ -116,11 +111,6 @@ def transfer_organ(
         test_median={name: round(float(np.median(own)), 4) for name, own in dice.items() if own},
         test=str(out / TEST_NAME),
     )
-
-
-def _preparation(settings: TransferConfig, grey: VolumesConfig) -> Preparation:
-    matrix = settings.matrix or math.ceil(DETAIL * max(settings.window[1:]))
-    return Preparation(settings.slice_mm, matrix, grey.intensity, grey.ct_window, grey.mr_percentiles)
 
 
 def _propose(
@@ -162,7 +152,7 @@ def _test(
     }
     columns = ("pass", *(CaseScore.__slots__))
     rows = [(name, *asdict(score).values()) for name, own in scores.items() for score in own]
-    _write_table(out / TEST_NAME, columns, rows)
+    write_rows(out / TEST_NAME, columns, rows)
     update_card(out, _measured(scores))
     return scores
 
@@ -177,11 +167,3 @@ def _measured(scores: Mapping[str, Sequence[CaseScore]]) -> str:
             )
             lines.append(f"| {len(dice)} | {name} | {figures} |")
     return "\n".join(lines) + "\n\nIn percent; scans are of patients who neither trained nor validated."
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

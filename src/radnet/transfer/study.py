@@ -8,7 +8,6 @@ and shards on other machines share them by name.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ import polars as pl
 from pydantic import ValidationError
 
 from radnet import __version__
-from radnet.config import RadnetConfig, TransferConfig, VolumesConfig
+from radnet.config import RadnetConfig, TransferConfig
 from radnet.errors import StudyError
 from radnet.executors import Crashed, Progress, Shard, Workers, map_chunks, silent
 from radnet.networks.folder import WEIGHTS_NAME, read_config
 from radnet.studies import ArmConfig, StudyConfig, size_name
 from radnet.tables import read_table, write_table
-from radnet.transfer.cases import Case, CaseFiles, Preparation, files_digest
+from radnet.transfer.cases import Case, CaseFiles, Preparation, files_digest, preparation_of
 from radnet.transfer.proposal import REGION_OF, Proposal, Rule, propose, report_proposals
 from radnet.transfer.readers import prepare_cases, survey
 from radnet.transfer.study_grid import Run, make_splits, plan_runs
@@ -44,8 +43,6 @@ from radnet.transfer.study_runs import (
 from radnet.workspace import digest_file, write_text
 
 CACHE: Final = "cases"
-DETAIL: Final = 1.5
-"""Times finer than the window's planes that scans are kept."""
 NETWORK_DECODERS: Final = ("unet", "segresnet")
 FORMAT: Final = 1
 """Of a run's digest."""
@@ -192,12 +189,6 @@ def gather(
         report,
         digest_file(model / WEIGHTS_NAME),
     )
-
-
-def preparation_of(settings: TransferConfig, grey: VolumesConfig) -> Preparation:
-    """Return how scans are prepared for a training with these settings."""
-    matrix = settings.matrix or math.ceil(DETAIL * max(settings.window[1:]))
-    return Preparation(settings.slice_mm, matrix, grey.intensity, grey.ct_window, grey.mr_percentiles)
 
 
 def arm_settings(arm: ArmConfig, seed: int, study: StudyConfig, shared: TransferConfig) -> TransferConfig:

@@ -21,18 +21,15 @@ import polars as pl
 
 from radnet.config import TransferConfig, VolumesConfig
 from radnet.errors import RadnetError, StudyError
-from radnet.masks.components import largest_component
 from radnet.studies import size_name
 from radnet.tables import write_table
 from radnet.transfer.cases import Case, CaseFiles, Preparation, pack_mask
-from radnet.transfer.grid import Mask, restore_mask
 from radnet.transfer.readers import prepare_cases
 from radnet.transfer.scores import score_mask
 from radnet.transfer.study_grid import Run
 from radnet.workspace import write_text
 
 if TYPE_CHECKING:
-    from radnet.networks.segmenter import Segmenter
     from radnet.transfer.samples import Proposals
 
 RUNS: Final = "runs"
@@ -213,6 +210,7 @@ def _score(
 ) -> tuple[list[dict[str, Any]], dict[str, Any], float]:
     """Return a row a case, the packed masks, and the seconds a case."""
     from radnet.networks.segmenter import load_segmenter
+    from radnet.transfer.evaluate import outline_case
 
     segmenter = load_segmenter(job.place, backend="torch")
     rows, masks, began = [], {}, time.monotonic()
@@ -229,15 +227,6 @@ def _score(
         )
         masks[case.case_id] = np.frombuffer(pack_mask(mask), np.uint8)
     return rows, masks, (time.monotonic() - began) / max(len(cases), 1)
-
-
-def outline_case(segmenter: Segmenter, case: Case, proposals: Proposals | None) -> Mask:
-    """Outline a prepared scan: 0 or 1 on the voxels of the scan as it was read."""
-    from radnet.transfer.evaluate import starts_of
-
-    probability = segmenter.segment(case.image, starts_of(segmenter, case, proposals))
-    part = largest_component(probability >= segmenter.spec.threshold)
-    return restore_mask(np.where(part, probability, 0), case.grid, case.scan)
 
 
 def _proposals(job: Job) -> Proposals | None:
