@@ -19,6 +19,7 @@ from radnet.errors import CaseError
 from radnet.networks.build import build_network
 from radnet.networks.folder import save_model
 from radnet.networks.segmenter import load_segmenter
+from radnet.transfer.evaluate import measure_segmenter
 from radnet.transfer.stage import transfer_organ
 
 SETTINGS: dict[str, Any] = {
@@ -113,6 +114,36 @@ def test_the_command_runs_and_tells(data: Path, tmp_path: Path) -> None:
     assert set(summary["test_dice"]) == {"first"}
     spec = load_segmenter(tmp_path / "out").spec
     assert (spec.region, spec.second_pass) == (None, "off")
+
+
+def test_a_segmenter_is_measured_on_the_voxels_of_the_scans(data: Path, done: Path) -> None:
+    summary = measure_segmenter(done, data / "lits", "again")
+    assert (summary.scans, summary.left_out) == (6, 1)
+    table = rows(Path(summary.table))
+    assert Path(summary.table) == done / "evaluation/again/cases.csv"
+    (left_out,) = (row for row in table if row["left_out"])
+    assert left_out["dice"] == ""
+    found = {row["case"]: row for row in table}
+    for number in (0, 5):
+        image = nib.load(data / "lits" / f"volume-{number}.nii.gz")
+        truth = nib.load(data / "lits" / f"segmentation-{number}.nii.gz").get_fdata()
+        row = found[f"volume-{number}"]
+        voxel_ml = 2 * 2 * 5 / 1000
+        assert float(row["truth_ml"]) == pytest.approx(truth.sum() * voxel_ml)
+        assert float(row["mask_ml"]) <= np.prod(image.shape) * voxel_ml
+    mean = np.mean([float(row["dice"]) for row in table if not row["left_out"]])
+    assert summary.dice == pytest.approx(mean, abs=1e-4)
+    assert summary.failures == sum(row["failed"] == "True" for row in table)
+
+
+def test_the_command_measures_and_refuses_what_holds_no_scan(data: Path, done: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "radnet", "evaluate", str(done), "--json", "--data"]
+    told = subprocess.run([*command, str(data / "lits")], capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout)["scans"] == 6
+    assert (done / "evaluation/lits/cases.csv").exists()
+    found = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "Traceback" not in found.stderr
 
 
 @pytest.mark.parametrize(

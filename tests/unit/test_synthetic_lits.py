@@ -14,6 +14,7 @@ from radnet.synthetic import lits
 from radnet.synthetic.anatomy import make_body
 from radnet.synthetic.lits import liver_mask, write_lits
 from radnet.synthetic.structures import NUMBER
+from radnet.transfer.readers import survey
 
 pytestmark = pytest.mark.xdist_group("synthetic liver")
 HERE = Workers("serial")
@@ -73,6 +74,21 @@ def test_the_whole_liver_is_in_the_field(folder, rows):
     for row in rows:
         mask = read_nifti(folder / row["segmentation"]).values > 0
         assert not any(mask.take(end, axis=axis).any() for axis in range(3) for end in (0, -1))
+
+
+def test_every_second_scan_is_mr_where_that_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(lits, "MATRIX", 64)
+    monkeypatch.setattr(lits, "make_body", lambda seed, build: make_body(seed, build=build, step_mm=4.0))
+    write_lits(tmp_path / "out", 4, seed=1, workers=HERE, modalities=("CT", "MR"))
+    found = survey(tmp_path / "out", "liver", (1, 2))
+    assert found.left_out == ()
+    assert [case.modality for case in found.cases] == ["CT", "MR", "CT", "MR"]
+    for case in found.cases:
+        values = read_nifti(Path(case.image[0])).values
+        mask = read_nifti(Path(case.mask[0])).values
+        assert (values.min() < -900) == (case.modality == "CT")
+        assert mask.shape == values.shape
+        assert np.count_nonzero(mask) > 100
 
 
 def test_vessels_are_liver_and_cysts_are_not():

@@ -18,14 +18,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radnet.errors import CaseError
+from radnet.errors import CaseError, RadnetError
 from radnet.executors import Progress, silent
 from radnet.masks.components import largest_component
 from radnet.networks.segmenter import Segmenter, load_segmenter
 from radnet.networks.windows import cover_windows
 from radnet.transfer.cases import DETAIL, Case, Preparation
 from radnet.transfer.grid import Mask, restore_mask
-from radnet.transfer.readers import prepare_cases, survey
+from radnet.transfer.readers import prepare_case, survey
 from radnet.transfer.samples import Example, Proposals
 from radnet.transfer.scores import Scores, score_mask
 from radnet.workspace import write_text
@@ -116,9 +116,11 @@ def measure_segmenter(
     found = survey(data, spec.organ, labels)
     left_out, rows, scores, seconds = list(found.left_out), [], [], []
     for number, files in enumerate(found.cases, 1):
-        prepared = prepare_cases([files], wanted)
-        left_out += prepared.left_out
-        for case in prepared.cases:
+        try:
+            case = prepare_case(files, wanted)
+        except (RadnetError, OSError) as error:
+            left_out.append((files.case_id, str(error)))
+        else:
             begun = perf_counter()
             mask = outline_case(loaded, case, None)
             seconds.append(perf_counter() - begun)
