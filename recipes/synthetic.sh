@@ -5,15 +5,17 @@
 set -eu
 folder=${1:?name a folder to write}
 real=${2:-}
-volumes=${3:-8000}
-patients=${4:-80}
-epochs=${5:-24}
+volumes=${3:-16000}
+patients=${4:-160}
+epochs=${5:-5}
+shape=24,96,96
 config=$(cd "$(dirname "$0")" && pwd)/synthetic.toml
 train=$folder/train
 run=$train/5-pretrain/synthetic
 
 # what trains, and the patients of its test split
-[ -e "$train/3-labels" ] || radnet synthesize "$train" --volumes "$volumes" --patients "$patients" --seed 7
+[ -e "$train/3-labels" ] || radnet synthesize "$train" --volumes "$volumes" --patients "$patients" --seed 7 \
+    --shape "$shape"
 radnet pretrain --work "$train" --run synthetic --config "$config" --epochs "$epochs"
 
 if [ -n "$real" ]; then
@@ -25,7 +27,8 @@ radnet evaluate "$run" --work "$train" --split test --name unseen-patients
 # bodies of 150 kg: the family that training lacks
 heavy=$folder/heavy
 [ -e "$heavy/3-labels" ] ||
-    radnet synthesize "$heavy" --volumes "$((volumes / 10))" --patients 6 --seed 70 --weight-kg 150
+    radnet synthesize "$heavy" --volumes "$((volumes / 16))" --patients 6 --seed 70 --shape "$shape" \
+        --weight-kg 150
 radnet evaluate "$run" --work "$heavy" --split all --name heavy-bodies
 
 # series as four vendors write them, found and labelled by the whole chain

@@ -151,6 +151,8 @@ class PretrainConfig(TrainingConfig):
     close_up: tuple[Chance, Chance] | None = None
     """Grey levels, 0 to 1, that a ResNet's second input channel stretches over the whole range; with the
     default CT window 0.42 and 0.62 are -160 and 240 HU."""
+    histogram: Annotated[int, Field(ge=0)] = 0
+    """Neurons that read how common each grey level is, beside the backbone; they help to tell an agent."""
     heads: Annotated[tuple[Head, ...], Field(min_length=1), AfterValidator(_each_once)] = get_args(Head)
     """Heads that are trained."""
     head_weights: dict[Head, Positive] = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from radnet.errors import NetworkError
-from radnet.networks.build import BACKBONES, backbone_names, build_network
+from radnet.networks.build import BACKBONES, GreyLevels, backbone_names, build_network
 from radnet.networks.resnet import DEPTHS
 from radnet.networks.spec import STEMS, NetworkSpec, make_spec
 
@@ -23,7 +23,7 @@ VARIANTS = [
     {"network": "resnet50", "unit": "pre"},
     {"network": "resnet50", "stem": "isotropic", "dilated": True},
     {"network": "resnet101", "stem": "dense"},
-    {"network": "resnet10", "close_up": (0.42, 0.62)},
+    {"network": "resnet10", "close_up": (0.42, 0.62), "histogram": 6},
     {"network": "segresnet"},
     {"network": "segresnet_ds", "norm": "group"},
 ]
@@ -48,6 +48,25 @@ def test_a_close_up_shows_what_the_whole_range_hides() -> None:
     dark, same, seen = (network.embed(network.prepare(volumes)) for volumes in (grey, brighter, within))
     assert torch.equal(dark, same)  # both are below the close-up
     assert not torch.equal(dark, seen)
+
+
+def test_the_histogram_tells_how_common_levels_are_and_not_where() -> None:
+    torch.manual_seed(0)
+    levels = GreyLevels(16)
+    volume = torch.randint(0, 256, (1, 1, *SMALL)) / 255
+    shuffled = volume.flatten()[torch.randperm(volume.numel())].reshape(volume.shape)
+    assert torch.equal(levels(volume), levels(shuffled))
+    assert not torch.equal(levels(volume), levels(volume * 0.5))
+    blank = torch.cat([volume, torch.zeros_like(volume)], 2)  # as around a thin stack
+    assert torch.allclose(levels(volume), levels(blank))
+    assert torch.isfinite(levels(torch.zeros_like(volume))).all()
+    heard = make_spec("resnet10", width=8, embedding=12, input_shape=SMALL, histogram=16)
+    network = build_network(heard).eval()
+    with torch.no_grad():
+        network.fc.weight[:, :-16] = 0  # the histogram alone is left
+        network.fc.bias[:] = 1.0
+    assert torch.equal(network.embed(volume), network.embed(shuffled))
+    assert not torch.equal(network.embed(volume), network.embed(volume * 0.5))
 
 
 @pytest.mark.parametrize("levels", [(0.6, 0.4), (0.5, 0.5), (-0.1, 0.5), (0.5, 1.1)])

@@ -28,7 +28,14 @@ from radnet.volumes.shards import digest_of, pack
 
 SHAPE = (16, 32, 32)
 SPEC = make_spec(
-    "resnet10", width=8, embedding=12, input_shape=SHAPE, spacing_mean_mm=4.0, spacing_std_mm=2.0
+    "resnet10",
+    width=8,
+    embedding=12,
+    input_shape=SHAPE,
+    close_up=(0.3, 0.7),
+    histogram=8,
+    spacing_mean_mm=4.0,
+    spacing_std_mm=2.0,
 )
 
 

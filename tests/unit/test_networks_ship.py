@@ -26,7 +26,16 @@ from radnet.networks.ship import ship_model, ship_segmenter
 from radnet.networks.spec import make_spec
 
 SHAPE = (16, 32, 32)
-SPEC = make_spec("resnet10", width=8, embedding=12, input_shape=SHAPE, spacing_mean_mm=4, spacing_std_mm=2)
+SPEC = make_spec(
+    "resnet10",
+    width=8,
+    embedding=12,
+    input_shape=SHAPE,
+    close_up=(0.3, 0.7),
+    histogram=8,
+    spacing_mean_mm=4,
+    spacing_std_mm=2,
+)
 GREY = np.random.default_rng(1).integers(0, 256, (4, *SHAPE), dtype=np.uint8)
 
 

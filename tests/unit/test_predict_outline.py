@@ -23,7 +23,9 @@ from radnet.masks.seg import read_seg
 from radnet.networks.segmenter_spec import SegmenterSpec
 from radnet.networks.spec import NetworkSpec
 from radnet.pipeline import run_pipeline
+from radnet.predict import outline
 from radnet.predict.outline import COLUMNS, EXPLANATIONS, outline_series
+from radnet.terms import REGIONS
 from radnet.transfer.proposal import Rule
 
 ORGAN_GREY = 137
@@ -158,6 +160,35 @@ def test_localizers_and_what_people_excluded_are_left_out(tmp_path):
         header.save_as(path)
     work = scanned(tmp_path / "data", tmp_path / "work", "labels")
     assert outline_series(work, Threshold(tmp_path / "net")).not_outlined == {"localizer": 1}
+
+
+@pytest.mark.parametrize("status", ["decided", "unknown"])
+def test_series_of_other_parts_of_the_body_are_left_out(status, tmp_path):
+    write_dicom(tmp_path / "data")
+    work = scanned(tmp_path / "data", tmp_path / "work", "labels")
+    labels = pl.read_parquet(work / "3-labels/labels.parquet")
+    brain = pl.lit(["brain"]).alias("coverage"), pl.lit(status).alias("coverage_status")
+    labels.with_columns(*brain).write_parquet(work / "3-labels/labels.parquet")
+    found = outline_series(work, Threshold(tmp_path / "net")).not_outlined
+    assert found == ({"elsewhere": 1} if status == "decided" else {})
+
+
+@pytest.mark.parametrize(
+    ("coverage", "elsewhere"),
+    [
+        (["brain"], True),
+        (["upper_head_neck", "lower_head_neck"], True),
+        (["pelvis"], True),
+        (["lung"], False),
+        (["brain", "liver"], False),
+        (["intestine", "pelvis"], False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_only_regions_away_from_the_organ_are_elsewhere(coverage, elsewhere):
+    assert outline._is_elsewhere(coverage, "liver") is elsewhere
+    assert {*outline.HEIGHTS} == {*REGIONS}
 
 
 def test_what_is_outlined_stays_until_networks_settings_or_files_change(tmp_path):

@@ -24,6 +24,8 @@ from radnet.networks.spec import PRESETS, NetworkSpec, Triple
 BACKBONE_GROUP: Final = "radnet.backbones"
 """Entry point group of backbones from other packages."""
 TOP_LEVEL: Final = 255.0
+HISTOGRAM_SCALE: Final = 1000.0
+"""A level that a thousandth of the voxels has is where the histogram's logarithm begins to matter."""
 
 
 class Backbone(Protocol):
@@ -56,6 +58,30 @@ BACKBONES: Final[dict[str, Callable[[NetworkSpec], nn.Module]]] = {
 """What makes a backbone from a spec, by name; the entry point group `radnet.backbones` adds others."""
 
 
+class GreyLevels(nn.Module):
+    """Two layers that read a volume's histogram.
+
+    Args:
+        width: Neurons of each.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        levels = int(TOP_LEVEL)
+        self.layers = nn.Sequential(
+            nn.LayerNorm(levels), nn.Linear(levels, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, width) of (n, 1, slices, rows, columns); level 0, around the scan, does not count."""
+        levels = (x.flatten(1).float() * TOP_LEVEL).round().long()
+        counts = x.new_zeros(x.shape[0], int(TOP_LEVEL) + 1, dtype=torch.float32)
+        counts = counts.scatter_add(1, levels, torch.ones_like(levels, dtype=torch.float32))[:, 1:]
+        shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
+        seen: Tensor = self.layers(torch.log1p(HISTOGRAM_SCALE * shares))
+        return seen
+
+
 class LabelNetwork(nn.Module):
     """A backbone, a fully connected layer and five heads.
 
@@ -70,7 +96,8 @@ class LabelNetwork(nn.Module):
         super().__init__()
         self.spec = spec
         self.encoder = encoder
-        self.fc = nn.Linear(cast(Backbone, encoder).channels[-1], spec.embedding)
+        self.levels = GreyLevels(spec.histogram) if spec.histogram else None
+        self.fc = nn.Linear(cast(Backbone, encoder).channels[-1] + spec.histogram, spec.embedding)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(spec.embedding, count) for name, count in spec.outputs.items()}
         )
@@ -99,6 +126,8 @@ class LabelNetwork(nn.Module):
             (n, embedding), not negative.
         """
         features = self.encoder(x)[-1].mean(dim=(2, 3, 4))
+        if self.levels is not None:
+            features = torch.cat([features, self.levels(x).to(features.dtype)], 1)
         return functional.relu(self.fc(features))
 
     def predict(self, embedding: Tensor) -> dict[str, Tensor]:

@@ -211,9 +211,13 @@ def write_onnx(network: Any, shape: tuple[int, ...], path: Path) -> None:
             verbose=False,
         )
     assert program is not None
+    outputs = list(program.model.graph.outputs)
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # where on this machine each line of code stands
         node.doc_string = None
+        for value in node.outputs:
+            if value.name in network.output_names and not any(value is output for output in outputs):
+                value.name = f"{value.name}_within"  # the exporter calls what a reshape makes `view`
     program.save(str(path))
 
 

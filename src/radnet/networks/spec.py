@@ -95,6 +95,9 @@ class NetworkSpec(Frozen):
     close_up: Annotated[tuple[Level, Level], AfterValidator(_rising)] | None = None
     """Grey levels, 0 for black and 1 for white, that a ResNet's second input channel stretches over the whole
     range; None gives the network the volume alone. An agent changes CT by a few levels in a hundred."""
+    histogram: Annotated[int, Field(ge=0)] = 0
+    """Neurons that read how common each grey level is, beside the backbone; 0 leaves them out. Averages of
+    feature maps hardly tell what an agent does to the whole of a volume."""
     embedding: Size = 1000
     """Neurons of the fully connected layer that the heads read (paper, section 2.2)."""
     sequences: Classes = PAPER_SEQUENCES

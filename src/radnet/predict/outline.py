@@ -25,7 +25,7 @@ from radnet.networks.segmenter import load_segmenter
 from radnet.predict.outline_files import outline_nifti, outline_stack
 from radnet.predict.outline_scan import SegmenterLike, Tools
 from radnet.tables import INTEGER, REAL, TEXT, conform, read_table, write_table
-from radnet.transfer.proposal import PAPER, Labeller, Rule, region_of
+from radnet.transfer.proposal import PAPER, REGION_OF, Labeller, Rule, region_of
 from radnet.transfer.stacks import Stack, workspace_stacks
 from radnet.workspace import Workspace, digest_file
 
@@ -34,6 +34,19 @@ TABLE_NAME: Final = "outlines.parquet"
 FORMAT: Final = 1
 """Grows when the same scan would give another mask."""
 LOCALIZER: Final = "localizer"
+ELSEWHERE: Final = "elsewhere"
+HEIGHTS: Final = {
+    "brain": 0,
+    "upper_head_neck": 1,
+    "lower_head_neck": 2,
+    "breast": 3,
+    "lung": 3,
+    "liver": 4,
+    "kidney": 4,
+    "intestine": 5,
+    "pelvis": 6,
+}
+"""Regions from head to foot: a scan of one may show a part of the next, and nothing of those beyond it."""
 NO_GEOMETRY: Final = "no_geometry"
 SAVE_EVERY: Final = 20
 """Scans after which the table is written while more are to come."""
@@ -72,6 +85,7 @@ EXPLANATIONS: Final = {
     "colour": "its pixels are colours; only grey-level slices are outlined",
     "oblique": "its slices are oblique: no axial, coronal or sagittal view",
     LOCALIZER: "is a localizer: a few slices for planning",
+    ELSEWHERE: "its labels say that it shows other parts of the body",
     "excluded_by_person": "a person's decision excludes it",
     "missing_slice": "a slice is missing between others",
     "duplicate_position": "some positions hold several images",
@@ -147,7 +161,8 @@ def outline_series(
     if labeller is not None:
         region_of(loaded.spec.organ, labeller.spec)  # else every scan would fail alike
     workspace = Workspace(work)
-    tasks = [*_stack_tasks(workspace, stack_ids), *_nifti_tasks(nifti or {})]
+    organ = loaded.spec.organ
+    tasks = [*_stack_tasks(workspace, organ, stack_ids), *_nifti_tasks(nifti or {})]
     folder = workspace.folder(FOLDER) if out is None else out
     folder.mkdir(parents=True, exist_ok=True)
     with workspace.lock(FOLDER):
@@ -274,7 +289,7 @@ class _Run:
         write_table(table.sort("path", "stack_id"), self._table)
 
 
-def _stack_tasks(workspace: Workspace, stack_ids: Sequence[str] | None) -> Iterator[Task]:
+def _stack_tasks(workspace: Workspace, organ: str, stack_ids: Sequence[str] | None) -> Iterator[Task]:
     """Yield every stack, with the reason where it is no volume."""
     if not (workspace.root / "2-series/series.parquet").exists() and stack_ids is None:
         return  # NIfTI files alone
@@ -284,7 +299,7 @@ def _stack_tasks(workspace: Workspace, stack_ids: Sequence[str] | None) -> Itera
     stacks = {
         stack.stack_id: stack for stack in workspace_stacks(workspace.root, series["stack_id"].to_list())
     }
-    excluded = _excluded(workspace)
+    excluded = _excluded(workspace, REGION_OF.get(organ))
     for row in series.sort("path", "stack_id").iter_rows(named=True):
         name = row["stack_id"]
         stack = stacks.get(name)
@@ -310,17 +325,31 @@ def _stack_tasks(workspace: Workspace, stack_ids: Sequence[str] | None) -> Itera
         )
 
 
-def _excluded(workspace: Workspace) -> dict[str, str]:
-    """Return the stacks that the label stage says are no scans to outline."""
+def _excluded(workspace: Workspace, region: str | None) -> dict[str, str]:
+    """Return the stacks that the label stage says are no scans to outline, with the reason.
+
+    Args:
+        workspace: Labelled or not.
+        region: Where the organ lies; None looks at all.
+    """
     path = workspace.root / "3-labels/labels.parquet"
     if not path.exists():
         return {}
-    labels = read_table(path, "label", ["stack_id", "sequence", "reasons"])
-    return {
-        row["stack_id"]: "excluded_by_person" if "excluded_by_person" in (row["reasons"] or ()) else LOCALIZER
-        for row in labels.iter_rows(named=True)
-        if row["sequence"] == LOCALIZER or "excluded_by_person" in (row["reasons"] or ())
-    }
+    columns = ["stack_id", "sequence", "coverage", "coverage_status", "reasons"]
+    found = {}
+    for row in read_table(path, "label", columns).iter_rows(named=True):
+        if "excluded_by_person" in (row["reasons"] or ()):
+            found[row["stack_id"]] = "excluded_by_person"
+        elif row["sequence"] == LOCALIZER:
+            found[row["stack_id"]] = LOCALIZER
+        elif row["coverage_status"] == "decided" and region and _is_elsewhere(row["coverage"], region):
+            found[row["stack_id"]] = ELSEWHERE
+    return found
+
+
+def _is_elsewhere(coverage: Sequence[str] | None, region: str) -> bool:
+    """Say whether none of the regions covered is a region or next to it; a scan of none may be of a part."""
+    return bool(coverage) and all(abs(HEIGHTS[one] - HEIGHTS[region]) > 1 for one in coverage or ())
 
 
 def _nifti_tasks(files: Mapping[str, str]) -> Iterator[Task]:

@@ -190,6 +190,7 @@ def _spec(workspace: Workspace, config: RadnetConfig, training: pl.DataFrame) ->
         input_shape=settings.input_shape,
         shrinking=settings.shrinking,
         close_up=settings.close_up,
+        histogram=settings.histogram,
         embedding=settings.embedding,
         sequences=config.labels.keep_sequences,
         **grey_levels(workspace, config),

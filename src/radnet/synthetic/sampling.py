@@ -280,12 +280,17 @@ def structures_at(subject: Subject, plan: Prescription) -> Array:
 def _nearest(subject: Subject, start_mm: Vector, lines_mm: Sequence[Vector]) -> Array:
     """Return the codes nearest to the points of a grid.
 
+    Points are looked up in the order in which the body lies in memory, whatever the order of the grid.
+
     Args:
         subject: The body.
         start_mm: (3,) first point.
         lines_mm: For each axis of the grid, the moves of its points from the first: (n, 3).
     """
     arrays, xp = subject.arrays, subject.arrays.xp
+    # the axis along which z changes most comes first, that of x last
+    order = _memory_order([line[-1] - line[0] for line in lines_mm])
+    lines_mm = [lines_mm[axis] for axis in order]
     start = (start_mm - subject.origin_mm) / subject.body.voxel_mm
     z_size, y_size, x_size = subject.codes.shape
     flat = 0
@@ -296,7 +301,18 @@ def _nearest(subject: Subject, start_mm: Vector, lines_mm: Sequence[Vector]) -> 
             if np.abs(moves).max() > STILL_VOXELS:
                 place = place + arrays.put(moves.reshape([-1 if i == axis else 1 for i in range(3)]))
         flat = flat + arrays.cast(xp.clip(place, 0, size - 1), "int32") * stride
-    return arrays.look_up(subject.codes.reshape(-1), flat)
+    found = arrays.look_up(subject.codes.reshape(-1), flat)
+    back = sorted(range(3), key=order.__getitem__)
+    return arrays.transpose(found, (back[0], back[1], back[2]))
+
+
+def _memory_order(extents_mm: Sequence[Vector]) -> list[int]:
+    """Return the axes of a grid, the one nearest to the body's z first and to its x last."""
+    shares = np.abs([extent / (np.linalg.norm(extent) or 1.0) for extent in extents_mm])
+    last = int(shares[:, 0].argmax())
+    left = [axis for axis in range(3) if axis != last]
+    first = max(left, key=lambda axis: shares[axis, 2])
+    return [first, 3 - first - last, last]
 
 
 def _stride(thickness_mm: float, voxel_mm: float) -> int:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from radnet.config import TransferConfig, VolumesConfig
 from radnet.errors import CaseError
+from radnet.networks.segmenter_spec import SegmenterSpec
 from radnet.transfer.grid import Grid, Mask, resample_image, resample_mask, volume_ml
 from radnet.volumes.intensity import Window, choose_window, grey_levels
 
@@ -92,6 +93,12 @@ class Preparation:
 
 PAPER: Final = Preparation()
 """As in the paper, but for its intensity."""
+
+
+def preparation_for(spec: SegmenterSpec) -> Preparation:
+    """Return how scans are prepared for a trained segmenter."""
+    matrix = math.ceil(DETAIL * max(spec.window[1:]))
+    return Preparation(spec.slice_mm, matrix, spec.intensity, spec.ct_window, spec.mr_percentiles)
 
 
 def preparation_of(settings: TransferConfig, grey: VolumesConfig) -> Preparation:

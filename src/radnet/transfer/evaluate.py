@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from radnet.executors import Progress, silent
 from radnet.masks.components import largest_component
 from radnet.networks.segmenter import Segmenter, load_segmenter
 from radnet.networks.windows import cover_windows
-from radnet.transfer.cases import DETAIL, Case, Preparation
+from radnet.transfer.cases import Case, preparation_for
 from radnet.transfer.grid import Mask, restore_mask
 from radnet.transfer.readers import prepare_case, survey
 from radnet.transfer.samples import Example, Proposals
@@ -111,8 +110,7 @@ def measure_segmenter(
     """
     loaded = load_segmenter(segmenter)
     spec = loaded.spec
-    matrix = math.ceil(DETAIL * max(spec.window[1:]))
-    wanted = Preparation(spec.slice_mm, matrix, spec.intensity, spec.ct_window, spec.mr_percentiles)
+    wanted = preparation_for(spec)
     found = survey(data, spec.organ, labels)
     left_out, rows, scores, seconds = list(found.left_out), [], [], []
     for number, files in enumerate(found.cases, 1):

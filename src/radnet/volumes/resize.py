@@ -104,12 +104,17 @@ def average_volume(volume: NDArray[np.uint8], shape: tuple[int, int, int]) -> ND
         volume: (slices, rows, columns), none fewer than wanted.
         shape: Slices, rows and columns wanted.
     """
+    slices, rows, columns = shape
     values = volume.astype(np.float32)
-    for axis, wanted in enumerate(shape):
-        if wanted != values.shape[axis]:
-            shares = averaging_shares(values.shape[axis], wanted)
-            values = np.moveaxis(np.tensordot(shares, values, (1, axis)), 0, axis)
+    if volume.shape[1:] != (rows, columns):
+        values = np.stack([_averaged(plane, rows, columns) for plane in values])
+    if len(values) != slices:
+        values = _averaged(values.reshape(len(values), -1), slices, rows * columns).reshape(shape)
     return np.rint(values).astype(np.uint8)
+
+
+def _averaged(plane: Plane, rows: int, columns: int) -> Plane:
+    return np.asarray(cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
 @lru_cache
