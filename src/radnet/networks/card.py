@@ -35,7 +35,7 @@ features = model.embed(volumes)  # (n, {embedding})
 | | |
 |---|---|
 | Network | {network}, width {width}, {norm} normalisation |
-| Input | {shape} slices, rows, columns; grey levels {grey_levels} |
+| Input | {shape} slices, rows, columns; grey levels {grey_levels}{besides} |
 | Sequence | {sequences} |
 | View | {views} |
 | Contrast | {contrasts} |
@@ -76,6 +76,7 @@ def render_card(
         width=spec.width,
         norm=spec.norm,
         shape=" x ".join(map(str, spec.input_shape)),
+        besides=_besides(spec),
         embedding=spec.embedding,
         grey_levels=_grey_levels(spec),
         sequences=", ".join(spec.sequences),
@@ -93,3 +94,9 @@ def _grey_levels(spec: NetworkSpec) -> str:
         return "by `min_max`"
     (low, high), (lowest, highest) = spec.ct_window, spec.mr_percentiles
     return f"from {low:g} to {high:g} HU, in MR from percentile {lowest:g} to {highest:g}"
+
+
+def _besides(spec: NetworkSpec) -> str:
+    """Say what the network makes of the volume beside looking at it."""
+    close_up = "" if spec.close_up is None else "; a close-up of levels {:g} to {:g}".format(*spec.close_up)
+    return close_up + (f"; their histogram, by {spec.histogram} neurons" if spec.histogram else "")
