@@ -311,7 +311,7 @@ def test_every_reason_is_documented():
 
 def test_a_mask_keeps_its_size_whatever_the_threshold(tmp_path):
     """Probabilities are stretched so that the segmenter's threshold cuts where it says."""
-    from radnet.predict.outline_scan import mask_of
+    from radnet.transfer.mask import mask_of
     from radnet.transfer.grid import Grid
 
     grid = Grid((8, 16, 16), np.diag([4.0, 3.0, 3.0, 1.0]))

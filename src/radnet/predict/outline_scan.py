@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from radnet.masks.components import largest_component
 from radnet.networks.segmenter_spec import SegmenterSpec
 from radnet.networks.windows import cover_windows
 from radnet.transfer.cases import Preparation, Scan, prepare_image
-from radnet.transfer.grid import HALF, Grid, Mask, restore_mask
+from radnet.transfer.grid import Mask
+from radnet.transfer.mask import mask_of
 from radnet.transfer.proposal import PAPER, Labeller, Proposal, Rule, propose_image
 from radnet.volumes.intensity import Window
 
@@ -28,7 +27,6 @@ Floats = NDArray[np.float32]
 
 FINER: Final = 2
 """Times finer that planes are made for a second pass, which looks at a part of them."""
-NEIGHBOURS: Final = np.ones((3, 3), np.uint8)
 
 
 class SegmenterLike(Protocol):
@@ -114,36 +112,3 @@ def outline_scan(scan: Scan, tools: Tools) -> Outline:
     done = time.perf_counter()
     mask = mask_of(probabilities, spec.threshold, grid, scan.grid)
     return Outline(mask, window, proposal, read - began, done - read)
-
-
-def mask_of(probabilities: Floats, threshold: float, grid: Grid, scan: Grid) -> Mask:
-    """Keep the largest connected part and bring it to the scan's grid, cutting between voxels.
-
-    Args:
-        probabilities: On the network's grid.
-        threshold: From which a voxel belongs to the organ.
-        grid: The network's grid.
-        scan: The scan's, from which it was resampled.
-    """
-    largest = largest_component(probabilities >= threshold)
-    if not largest.any():
-        return np.zeros(scan.shape, np.uint8)
-    shares = _halved(probabilities, threshold)
-    shares[~_widened(largest)] = 0  # its neighbours stay, so that the border is cut where it is
-    other = (shares >= HALF) & ~largest
-    shares[other] = 0
-    return restore_mask(shares, grid, scan)
-
-
-def _halved(probabilities: Floats, threshold: float) -> Floats:
-    """Stretch probabilities so that the threshold becomes one half."""
-    return np.interp(probabilities, (0.0, threshold, 1.0), (0.0, HALF, 1.0)).astype(np.float32)
-
-
-def _widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Add the voxels next to a mask."""
-    planes = np.stack([cv2.dilate(plane.astype(np.uint8), NEIGHBOURS) for plane in mask]) > 0
-    wide: NDArray[np.bool_] = planes.copy()
-    wide[1:] |= planes[:-1]
-    wide[:-1] |= planes[1:]
-    return wide

@@ -23,7 +23,8 @@ from radnet.masks.components import largest_component
 from radnet.networks.segmenter import Segmenter, load_segmenter
 from radnet.networks.windows import cover_windows
 from radnet.transfer.cases import Case, preparation_for
-from radnet.transfer.grid import Mask, restore_mask
+from radnet.transfer.grid import Mask
+from radnet.transfer.mask import mask_of
 from radnet.transfer.readers import prepare_case, survey
 from radnet.transfer.samples import Example, Proposals
 from radnet.transfer.scores import Scores, score_mask
@@ -154,9 +155,8 @@ def measure_segmenter(
 
 def outline_case(segmenter: Segmenter, case: Case, proposals: Proposals | None) -> Mask:
     """Outline a prepared scan: 0 or 1 on the voxels of the scan as it was read."""
-    probability = segmenter.segment(case.image, starts_of(segmenter, case, proposals))
-    part = largest_component(probability >= segmenter.spec.threshold)
-    return restore_mask(np.where(part, probability, 0), case.grid, case.scan)
+    probabilities = segmenter.segment(case.image, starts_of(segmenter, case, proposals))
+    return mask_of(probabilities, segmenter.spec.threshold, case.grid, case.scan)
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
