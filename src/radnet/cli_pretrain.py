@@ -19,6 +19,9 @@ from radnet.options import (
     resolve_config,
 )
 
+SEGMENTERS = "6-transfer"
+"""Folder of a workspace in which segmenters lie."""
+
 
 def pretrain(
     work: Work = Path("work"),
@@ -96,9 +99,13 @@ def evaluate(
     ] = None,
     work: Work = Path("work"),
     split: Annotated[
-        str,
-        typer.Option(help="test, validation, training, or all volumes of a workspace that did not train it."),
-    ] = "test",
+        str | None,
+        typer.Option(
+            help="test (the default), validation, training, or all volumes of a workspace that did not "
+            "train it.",
+            show_default=False,
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(help="Folder under RUN/evaluation; by default the split, the workspace or the data."),
@@ -114,22 +121,30 @@ def evaluate(
 
     Example: radnet evaluate resnet18 --work work --split test
 
-    Example: radnet evaluate liver --data scans --labels 1
+    Example: radnet evaluate work/6-transfer/liver --data scans --labels 1
     """
     from radnet.extras import require
 
     if data is not None:
+        if split is not None or config is not None or policy is not None:
+            raise typer.BadParameter("--split, --config and --policy are for runs of radnet pretrain")
+        from radnet.networks.folder import SHIPPED_FOLDER, WEIGHTS_NAME, find_model
         from radnet.transfer.evaluate import measure_segmenter
 
+        own = work / SEGMENTERS / run
+        folder = own if (own / WEIGHTS_NAME).is_file() else find_model(run)
+        out = own if folder.parent == SHIPPED_FOLDER else None
         with progress_bars() as bar:
-            print_outcome(measure_segmenter(run, data, name, parse_labels(labels), bar("evaluate")), as_json)
+            measured = measure_segmenter(folder, data, name, parse_labels(labels), out, bar("evaluate"))
+        print_outcome(measured, as_json)
         return
-
+    if labels is not None:
+        raise typer.BadParameter("--labels is for a segmenter; give --data too")
     for package in ("torch", "safetensors"):
         require(package, "train", "radnet evaluate")
     from radnet.pretrain.evaluate import evaluate_run
 
     settings = resolve_config(config, policy)
     with progress_bars() as bar:
-        summary = evaluate_run(run, work, split, name, settings, bar("evaluate"))
+        summary = evaluate_run(run, work, split or "test", name, settings, bar("evaluate"))
     print_outcome(summary, as_json)

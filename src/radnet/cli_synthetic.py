@@ -18,7 +18,7 @@ Device = Annotated[
     ),
 ]
 
-PAIRS: Final[dict[str | None, tuple[Literal["CT", "MR"], ...]]] = {"liver": ("CT",), "livers": ("CT", "MR")}
+PAIRS: Final[dict[str, tuple[Literal["CT", "MR"], ...]]] = {"liver": ("CT",), "livers": ("CT", "MR")}
 """Presets that are pairs of scan and mask, with the modalities that follow each other."""
 BODIES: Final = 12
 """Bodies of training volumes, unless asked otherwise."""
@@ -78,9 +78,11 @@ def synthesize(
     where = Workers(executor, workers)
     with progress_bars() as bar:
         if volumes is not None:
+            from radnet.synthetic.arrays import keep_freed_memory
             from radnet.synthetic.volume_files import write_volumes
             from radnet.synthetic.volumes import Design
 
+            keep_freed_memory()
             bodies = BODIES if patients is None else patients
             design = Design(varied_intensity=False, averaged_to=parse_shape(shape) if shape else None)
             made = write_volumes(
@@ -88,7 +90,7 @@ def synthesize(
             )
             print_outcome(made, as_json)
             return
-        if preset in PAIRS:
+        if preset is not None and preset in PAIRS:
             from radnet.synthetic.lits import write_lits
 
             pairs = write_lits(out, patients, seed, where, bar("synthesize"), PAIRS[preset])

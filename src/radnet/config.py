@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from radnet.errors import ConfigError
 from radnet.learning import AugmentationConfig as AugmentationConfig
-from radnet.learning import Chance, Count, Positive, Share, Table
+from radnet.learning import Count, Levels, Positive, Share, Table
 from radnet.learning import LearningConfig as LearningConfig
 from radnet.learning import TrainingConfig as TrainingConfig
 from radnet.learning import TransferConfig as TransferConfig
@@ -148,7 +148,7 @@ class PretrainConfig(TrainingConfig):
     """Slices, rows and columns that the network sees; larger volumes are resized to it."""
     shrinking: Literal["linear", "mean"] = "mean"
     """How: `mean` averages the voxels that one covers; `linear` looks at two along each axis."""
-    close_up: tuple[Chance, Chance] | None = None
+    close_up: Levels | None = None
     """Grey levels, 0 to 1, that a ResNet's second input channel stretches over the whole range; with the
     default CT window 0.42 and 0.62 are -160 and 240 HU."""
     histogram: Annotated[int, Field(ge=0)] = 0

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Chance = Annotated[float, Field(ge=0, le=1)]
+Level = Annotated[float, Field(ge=0, le=1)]
+
+
+def _rising(levels: tuple[float, float]) -> tuple[float, float]:
+    if not levels[0] < levels[1]:
+        raise ValueError(f"must rise, and {levels[0]:g} is not below {levels[1]:g}")
+    return levels
+
+
+Levels = Annotated[tuple[Level, Level], AfterValidator(_rising)]
+"""Two grey levels, 0 for black and 1 for white."""
 
 
 class Table(BaseModel):

@@ -15,11 +15,17 @@ import pytest
 from ellipsoids import SPEC, scan
 
 from radnet.config import RadnetConfig, load_config
-from radnet.errors import CaseError
+from radnet.errors import CaseError, NetworkError
 from radnet.networks.build import build_network
 from radnet.networks.folder import save_model
 from radnet.networks.segmenter import load_segmenter
+from radnet.predict.outline_scan import Tools, outline_scan
+from radnet.transfer import evaluate, ship
+from radnet.transfer.cases import segmenter_preparation
 from radnet.transfer.evaluate import measure_segmenter
+from radnet.transfer.nifti_scans import as_scan, read_scan
+from radnet.transfer.readers import prepare_case, survey
+from radnet.transfer.ship import ship_segmenter_run
 from radnet.transfer.stage import transfer_organ
 
 SETTINGS: dict[str, Any] = {
@@ -144,6 +150,52 @@ def test_the_command_measures_and_refuses_what_holds_no_scan(data: Path, done: P
     found = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
     assert found.returncode == 2
     assert "Traceback" not in found.stderr
+
+
+def test_what_comes_with_the_package_is_measured_elsewhere(
+    data: Path, done: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(evaluate, "SHIPPED_FOLDER", done.parent)
+    with pytest.raises(NetworkError, match="comes with RADNet: say where"):
+        measure_segmenter(done, data / "lits", "shipped")
+    assert not (done / "evaluation/shipped").exists()
+    summary = measure_segmenter(done, data / "lits", "shipped", out=tmp_path)
+    assert Path(summary.table) == tmp_path / "evaluation/shipped/cases.csv"
+
+
+def test_masks_are_those_that_predict_writes(data: Path, done: Path) -> None:
+    segmenter = load_segmenter(done)
+    (files, *_) = survey(data / "lits", "liver").cases
+    case = prepare_case(files, segmenter_preparation(segmenter.spec))
+    mask = evaluate.outline_case(segmenter, case, None)
+    scan = as_scan(read_scan(files.image[0]), files.modality)
+    assert np.array_equal(mask, outline_scan(scan, Tools(segmenter)).mask)
+    assert mask.any()
+
+
+def test_a_run_is_shipped_with_its_card_or_not_at_all(
+    data: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure_segmenter(done, data / "lits", "synthetic")
+    out, told = tmp_path / "models" / "liver", {"What": "blocks"}
+    found = ship_segmenter_run(done, data / "lits", out, told, ["synthetic"])
+    card = (out / "README.md").read_text("utf-8")
+    table = rows(done / "evaluation/synthetic/cases.csv")
+    dice = np.mean([float(row["dice"]) for row in table if not row["left_out"]])
+    assert f"| synthetic | 6 | {dice:.3f} |" in card
+    assert "- What: blocks" in card
+    assert "parity" not in card
+    assert f"In {found['windows']} windows" in card
+    before = (out / "model.safetensors").read_bytes()
+    monkeypatch.setattr(ship, "LEAST_OVERLAP", 1.1)
+    (out / "mark").touch()
+    with pytest.raises(NetworkError, match="overlap with those of"):
+        ship_segmenter_run(done, data / "lits", out, told, ["synthetic"])
+    assert (out / "mark").exists()
+    assert (out / "model.safetensors").read_bytes() == before
+    assert [path.name for path in out.parent.iterdir()] == ["liver"]
+    with pytest.raises(NetworkError, match="radnet evaluate"):
+        ship_segmenter_run(done, data / "lits", out, told, ["never"])
 
 
 @pytest.mark.parametrize(

@@ -311,8 +311,8 @@ def test_every_reason_is_documented():
 
 def test_a_mask_keeps_its_size_whatever_the_threshold(tmp_path):
     """Probabilities are stretched so that the segmenter's threshold cuts where it says."""
-    from radnet.transfer.mask import mask_of
     from radnet.transfer.grid import Grid
+    from radnet.transfer.mask import mask_of
 
     grid = Grid((8, 16, 16), np.diag([4.0, 3.0, 3.0, 1.0]))
     ramp = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (8, 16, 1))

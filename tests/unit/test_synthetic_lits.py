@@ -80,8 +80,9 @@ def test_every_second_scan_is_mr_where_that_is_asked(tmp_path, monkeypatch):
     monkeypatch.setattr(lits, "MATRIX", 64)
     monkeypatch.setattr(lits, "make_body", lambda seed, build: make_body(seed, build=build, step_mm=4.0))
     write_lits(tmp_path / "out", 4, seed=1, workers=HERE, modalities=("CT", "MR"))
-    found = survey(tmp_path / "out", "liver", (1, 2))
+    found = survey(tmp_path / "out", "liver")
     assert found.left_out == ()
+    assert {case.labels for case in found.cases} == {(1, 2)}
     assert [case.modality for case in found.cases] == ["CT", "MR", "CT", "MR"]
     for case in found.cases:
         values = read_nifti(Path(case.image[0])).values

@@ -50,6 +50,27 @@ def test_a_place_is_the_same_in_every_view(view):
 
 
 @pytest.mark.parametrize("view", DIRECTIONS)
+def test_every_point_of_a_turned_scan_is_its_nearest_voxel(view):
+    phantom = three_blocks()
+    turn = rotation((25.0, -35.0, 50.0))
+    plan = middle_plan(phantom, 9, 24, 1.5, 3.0, directions=DIRECTIONS[view], turn=turn)
+    along, rows, columns = plan.offsets_mm()
+    points = (
+        plan.positions[0]
+        + along[:, None, None, None] * plan.step
+        + rows[:, None, None] * plan.column
+        + columns[:, None] * plan.row
+    )
+    places = np.floor((points - phantom.origin_mm) / phantom.voxel_mm + 0.5).astype(int)
+    inside = ((places >= 0) & (places < np.array(phantom.labels.shape[::-1]))).all(-1)
+    x, y, z = np.moveaxis(np.where(inside[..., None], places, 0), -1, 0)
+    expected = np.where(inside, phantom.labels[z, y, x], 0)
+    agree = structures_at(subject(phantom), plan) == expected
+    assert agree.mean() > 0.999  # points halfway between two voxels may go either way
+    assert set(np.unique(expected)) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("view", DIRECTIONS)
 def test_turned_by_nearly_nothing_is_the_straight_scan(view):
     phantom = three_blocks()
     straight, turned = (

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from radnet.config import VolumesConfig
-from radnet.errors import RadnetError, SourceError
+from radnet.errors import ExecutorError, RadnetError, SourceError
 from radnet.executors import Crashed, Workers
 from radnet.geometry import canonical_axes, effective_spacing, nearest_view
 from radnet.pretrain.samples import read_samples
@@ -259,6 +259,22 @@ def test_written_volumes_are_a_workspace_to_train_on(tmp_path, monkeypatch):
     assert other["patient"].to_list() == samples["patient"].to_list()  # a body is one patient everywhere
 
 
+def test_no_fluid_is_darkened_in_examinations_without_a_head():
+    design = Design(sequences=("t1_flair", "t2_flair"))
+    cases = [draw_case([someone()], 5, number, design).examination for number in range(120)]
+    heads = {"brain", "upper_head_neck", "lower_head_neck"}
+    assert all(heads & {*case.target.regions} or not case.target.regions for case in cases)
+    assert {bool(case.target.regions) for case in cases} == {True, False}
+
+
+def test_a_group_without_volumes_draws_no_bodies(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(volume_files, "make_body", lambda seed, sex: drawn.append(seed) or body(sex))
+    monkeypatch.setattr(volume_files, "BODIES_AT_A_TIME", 2)
+    volume_files.write_volumes(tmp_path / "out", 1, 8, 3, NUMPY, SMALL, workers=HERE)
+    assert len(drawn) == 2
+
+
 def test_averaged_volumes_are_those_of_the_full_size_averaged():
     design = Design(shape=(24, 96, 96), varied_intensity=False)
     for number in range(6):
@@ -285,16 +301,14 @@ def test_bodies_come_in_groups_and_each_is_a_patient(tmp_path, monkeypatch):
     assert read_samples(Workspace(tmp_path / "out"))["patient"].n_unique() == 5
 
 
-def test_no_more_voxels_can_be_kept_than_there_are(tmp_path):
-    design = replace(SMALL, averaged_to=(12, 24, 48))
-    with pytest.raises(SourceError, match="no more can be kept"):
-        volume_files.write_volumes(tmp_path / "out", 1, 1, design=design)
-    assert not (tmp_path / "out").exists()
+def test_no_more_voxels_can_be_kept_than_there_are():
+    with pytest.raises(RadnetError, match="12,24,24 slices, rows and columns; not 12,24,48"):
+        replace(SMALL, averaged_to=(12, 24, 48))
 
 
 def test_a_worker_that_ends_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(volume_files, "map_chunks", lambda *_: iter([Crashed(3000)]))
-    with pytest.raises(SourceError, match="body 3000 ended"):
+    with pytest.raises(ExecutorError, match="body 3000 died"):
         volume_files.write_volumes(tmp_path / "out", 1, 1, 3, NUMPY, SMALL)
 
 

@@ -231,7 +231,8 @@ def _check_files(folder: Path) -> None:
     if not folder.is_dir():
         shipped = ", ".join(sorted(path.name for path in SHIPPED_FOLDER.glob("*/")))
         raise NetworkError(
-            f"{folder}: no such model folder; `radnet pretrain` makes one, and RADNet brings {shipped}"
+            f"{folder}: no such model folder; `radnet pretrain` and `radnet transfer` make them, and RADNet "
+            f"brings {shipped}"
         )
     for name in (WEIGHTS_NAME, CONFIG_NAME):
         if not (folder / name).is_file():

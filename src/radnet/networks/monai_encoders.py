@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
+from radnet.errors import NetworkError
 from radnet.extras import require
 from radnet.networks.resnet import group_count, normalise
 from radnet.networks.spec import NetworkSpec, Triple
@@ -31,6 +32,8 @@ class MonaiEncoder(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
+        if spec.close_up is not None:
+            raise NetworkError(f"network '{spec.network}' has no close_up; that is for ResNets")
         nets = require("monai.networks.nets", "train", f"network '{spec.network}'")
         filters = max(1, spec.width // WIDTH_SHARE)
         norm = "batch" if spec.norm == "batch" else ("group", {"num_groups": group_count(filters)})

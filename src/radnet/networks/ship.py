@@ -9,8 +9,10 @@ into which every runtime turns the weights as it loads them.
 from __future__ import annotations
 
 import json
+import shutil
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
@@ -46,9 +48,33 @@ from radnet.workspace import digest_file, write_text
 Network = TypeVar("Network", bound=nn.Module)
 LARGEST_BYTES: Final = 15 << 20
 """Of all files of a shipped model together."""
+PARITY: Final = "<!-- parity -->"
+"""Stands on a card until the comparison is done."""
 _PREFIX: Final = "network."
 """Before a tensor's name in the exported graph, which wraps the network."""
 _HEADER_LENGTH: Final = struct.Struct("<Q")
+
+
+@contextmanager
+def made_aside(out: Path) -> Iterator[Path]:
+    """Give a folder to write to, which takes the place of another when nothing was refused.
+
+    Args:
+        out: The folder that is replaced, or made.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=".ship") as temporary:
+        made = Path(temporary) / out.name
+        yield made
+        if out.exists():
+            shutil.rmtree(out)
+        made.rename(out)
+
+
+def complete_card(out: Path, parity: str) -> None:
+    """Put what was compared onto a card whose figures end with `PARITY`."""
+    card = (out / CARD_NAME).read_text("utf-8")
+    write_text(out / CARD_NAME, card.replace(PARITY, parity))
 
 
 def ship_model(
@@ -112,8 +138,10 @@ def ship_segmenter(
         by file.
 
     Raises:
-        NetworkError: As of `ship_model`.
+        NetworkError: As of `ship_model`, or if there is no window.
     """
+    if not windows:
+        raise NetworkError("there is no window to compare the segmenter on")
     run, out = Path(run), Path(out)
     config = read_folder(run, KIND, SegmenterSpec)
     spec = config[KIND]

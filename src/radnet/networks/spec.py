@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,6 +18,7 @@ from pydantic import (
 )
 
 from radnet.errors import NetworkError
+from radnet.learning import Levels
 from radnet.terms import CONTRASTS, PAPER_SEQUENCES, REGIONS, VIEWS
 
 Size = Annotated[int, Field(ge=1)]
@@ -26,7 +26,6 @@ Triple = tuple[Size, Size, Size]
 Shrinking = Literal["linear", "mean"]
 Classes = Annotated[tuple[str, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
-Level = Annotated[float, Field(ge=0, le=1)]
 
 
 class Frozen(BaseModel):
@@ -63,12 +62,6 @@ def _stem(value: Any) -> Any:
     return value
 
 
-def _rising(levels: tuple[float, float]) -> tuple[float, float]:
-    if not levels[0] < levels[1]:
-        raise ValueError(f"must rise, and {levels[0]:g} is not below {levels[1]:g}")
-    return levels
-
-
 class NetworkSpec(Frozen):
     """A network with its heads; the defaults are those of a 48x192x192 volume."""
 
@@ -92,7 +85,7 @@ class NetworkSpec(Frozen):
     shrinking: Shrinking = "linear"
     """How larger volumes come to that shape: `mean` averages the voxels that one covers, so that their noise
     goes; `linear` looks at two along each axis."""
-    close_up: Annotated[tuple[Level, Level], AfterValidator(_rising)] | None = None
+    close_up: Levels | None = None
     """Grey levels, 0 for black and 1 for white, that a ResNet's second input channel stretches over the whole
     range; None gives the network the volume alone. An agent changes CT by a few levels in a hundred."""
     histogram: Annotated[int, Field(ge=0)] = 0

@@ -46,7 +46,7 @@ HEIGHTS: Final = {
     "intestine": 5,
     "pelvis": 6,
 }
-"""Regions from head to foot: a scan of one may show a part of the next, and nothing of those beyond it."""
+"""Regions from head to foot; a scan of one is taken to show some of the next, and nothing beyond that."""
 NO_GEOMETRY: Final = "no_geometry"
 SAVE_EVERY: Final = 20
 """Scans after which the table is written while more are to come."""
@@ -85,7 +85,7 @@ EXPLANATIONS: Final = {
     "colour": "its pixels are colours; only grey-level slices are outlined",
     "oblique": "its slices are oblique: no axial, coronal or sagittal view",
     LOCALIZER: "is a localizer: a few slices for planning",
-    ELSEWHERE: "its labels say that it shows other parts of the body",
+    ELSEWHERE: "its label of coverage names other parts of the body; correct it by a decision if it is wrong",
     "excluded_by_person": "a person's decision excludes it",
     "missing_slice": "a slice is missing between others",
     "duplicate_position": "some positions hold several images",
@@ -139,9 +139,9 @@ def outline_series(
     """Outline an organ in the stacks of a workspace, and in NIfTI files.
 
     Args:
-        work: The workspace, scanned and grouped; where it is labelled, localizers and what people excluded
-            are left out.
-        segmenter: A loaded one, or its folder.
+        work: The workspace, scanned and grouped; where it is labelled, localizers, what people excluded
+            and what shows other parts of the body are left out, the last unless it is named.
+        segmenter: A loaded one, its folder, or the name of one that comes with RADNet.
         labeller: Labelling network that proposes windows; None looks at whole scans.
         rule: How windows are proposed.
         second_pass: Whether the box around the first mask is looked at again; None: as the segmenter says.
@@ -299,7 +299,7 @@ def _stack_tasks(workspace: Workspace, organ: str, stack_ids: Sequence[str] | No
     stacks = {
         stack.stack_id: stack for stack in workspace_stacks(workspace.root, series["stack_id"].to_list())
     }
-    excluded = _excluded(workspace, REGION_OF.get(organ))
+    excluded = _excluded(workspace, None if stack_ids is not None else REGION_OF.get(organ))
     for row in series.sort("path", "stack_id").iter_rows(named=True):
         name = row["stack_id"]
         stack = stacks.get(name)
@@ -348,8 +348,8 @@ def _excluded(workspace: Workspace, region: str | None) -> dict[str, str]:
 
 
 def _is_elsewhere(coverage: Sequence[str] | None, region: str) -> bool:
-    """Say whether none of the regions covered is a region or next to it; a scan of none may be of a part."""
-    return bool(coverage) and all(abs(HEIGHTS[one] - HEIGHTS[region]) > 1 for one in coverage or ())
+    """Say whether all regions covered lie further from a region than its neighbours; not where none is."""
+    return bool(coverage) and min(abs(HEIGHTS[one] - HEIGHTS[region]) for one in coverage or ()) > 1
 
 
 def _nifti_tasks(files: Mapping[str, str]) -> Iterator[Task]:

@@ -10,23 +10,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radnet.networks.segmenter_spec import SegmenterSpec
 from radnet.networks.windows import cover_windows
-from radnet.transfer.cases import Preparation, Scan, prepare_image
+from radnet.transfer.cases import Preparation, Scan, prepare_image, segmenter_preparation
 from radnet.transfer.grid import Mask
 from radnet.transfer.mask import mask_of
 from radnet.transfer.proposal import PAPER, Labeller, Proposal, Rule, propose_image
 from radnet.volumes.intensity import Window
 
 Floats = NDArray[np.float32]
-
-FINER: Final = 2
-"""Times finer that planes are made for a second pass, which looks at a part of them."""
 
 
 class SegmenterLike(Protocol):
@@ -62,16 +59,8 @@ class Tools:
     @property
     def preparation(self) -> Preparation:
         """Grid and grey levels that the segmenter takes."""
-        spec = self.segmenter.spec
-        again = spec.second_pass == "on" if self.second_pass is None else self.second_pass
-        planes = [*spec.window[1:], *(self.labeller.spec.input_shape[1:] if self.labeller else ())]
-        return Preparation(
-            slice_mm=spec.slice_mm,
-            matrix=max(planes) * (FINER if again else 1),
-            intensity=spec.intensity,
-            ct_window=spec.ct_window,
-            mr_percentiles=spec.mr_percentiles,
-        )
+        others = self.labeller.spec.input_shape[1:] if self.labeller else ()
+        return segmenter_preparation(self.segmenter.spec, self.second_pass, others)
 
 
 @dataclass(frozen=True)

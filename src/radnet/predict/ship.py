@@ -14,18 +14,16 @@ from typing import Any, Final
 
 from radnet.errors import NetworkError
 from radnet.metrics import Measure, shown
-from radnet.networks.folder import CARD_NAME, read_config
-from radnet.networks.ship import ship_model
+from radnet.networks.folder import read_config
+from radnet.networks.ship import PARITY, complete_card, made_aside, ship_model
 from radnet.pretrain.runs import METRICS_NAME, TABLE_MARKDOWN, TITLES, evaluation_folders
 from radnet.volumes.store import VolumeStore
-from radnet.workspace import write_text
 
 REAL: Final = "real"
 """Name of the evaluation on real scans."""
 COMPARED_VOLUMES: Final = 200
 """Most volumes of each store on which 16 and 32 bits are compared."""
 _UNMEASURED: Final = "Not measured on real scans."
-_PARITY: Final = "<!-- parity -->"
 
 
 def ship_run(
@@ -54,12 +52,12 @@ def ship_run(
     if not volumes:
         raise NetworkError("the stores hold no volume to compare the model on")
     data = {**told, **read_config(run)["metadata"].get("training_data", {})}
-    found = ship_model(run, out, volumes, data, f"{measured_markdown(run)}\n\n{_PARITY}")
-    worst = min(found["same_labels"].values())
-    if worst < 0.99:
-        raise NetworkError(f"{out}: says other labels than {run} of {1 - worst:.1%} of the volumes")
-    card = (out / CARD_NAME).read_text("utf-8")
-    write_text(out / CARD_NAME, card.replace(_PARITY, _parity(found)))
+    with made_aside(out) as made:
+        found = ship_model(run, made, volumes, data, f"{measured_markdown(run)}\n\n{PARITY}")
+        worst = min(found["same_labels"].values())
+        if worst < 0.99:
+            raise NetworkError(f"{out}: says other labels than {run} of {1 - worst:.1%} of the volumes")
+        complete_card(made, _parity(found))
     return found
 
 

@@ -24,22 +24,23 @@ NUMPY: Final = "numpy"
 """Name of the device that is no torch device."""
 
 
-_MALLOC_SETTINGS: Final = {-8: 1, -4: 0, -1: 2**31 - 1}
-"""Of glibc's mallopt: one arena, nothing mapped by itself, and the free size from which memory goes back."""
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
+"""Numbers of settings in glibc's malloc.h."""
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep memory that arrays have freed, where its allocator is glibc's.
+    """Let this process keep memory that arrays have freed, for good, where its allocator is glibc's.
 
-    Otherwise every large temporary array is made of pages that the system clears first, which is a quarter of
-    the time that a volume takes (`benchmarks/synthetic_volumes.py`).
+    Otherwise every large temporary array is made of pages that the system clears first, a quarter of the time
+    that a volume takes. It is for programs to call, not for libraries.
     """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt is not None:
-        for name, value in _MALLOC_SETTINGS.items():
-            mallopt(name, value)
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 class Arrays:

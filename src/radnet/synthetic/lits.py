@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from radnet.executors import Progress, Workers, silent
 from radnet.masks.nifti import RAS_TO_LPS
 from radnet.synthetic.anatomy import Body, make_body
-from radnet.synthetic.arrays import NUMPY, Arrays, keep_freed_memory
+from radnet.synthetic.arrays import NUMPY, Arrays
 from radnet.synthetic.build import Build, Finding, draw_build
 from radnet.synthetic.ct import CtArtefacts, CtTechnique
 from radnet.synthetic.examinations import Examination, draw_examination
@@ -121,7 +121,8 @@ def write_lits(
     count = PAIRS if pairs is None else pairs
     check_numbers(count, seed)
     out = Path(out).absolute()
-    plan: Plan = {"preset": "+".join(("liver", *modalities)), "patients": count, "seed": seed}
+    preset = "liver" if len(modalities) == 1 else "livers"
+    plan: Plan = {"preset": preset, "patients": count, "seed": seed}
     with piecework(out, plan, TRUTH_NAME) as work:
         pieces = [_piece(index) for index in range(count)]
         write = partial(_write_chunk, seed=seed, work=work, modalities=modalities)
@@ -129,8 +130,9 @@ def write_lits(
             progress(done, count)
         rows = [work.record(piece) or {} for piece in pieces]
         if len(modalities) > 1:
-            cases = ((row["volume"], row["segmentation"], row["modality"]) for row in rows)
-            work.write_csv(CASES_NAME, ("image", "mask", "modality"), cases)
+            labels = f"{LIVER} {TUMOUR}"
+            cases = ((row["volume"], row["segmentation"], row["modality"], labels) for row in rows)
+            work.write_csv(CASES_NAME, ("image", "mask", "modality", "labels"), cases)
         work.write_csv(TRUTH_NAME, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
     return LitsSummary(
         folder=out,
@@ -149,7 +151,6 @@ def _write_chunk(
     indices: Sequence[int], seed: int, work: Piecework, modalities: Sequence[Modality]
 ) -> Sequence[int]:
     """Write pairs; runs in a worker."""
-    keep_freed_memory()
     for index in indices:
         _write_pair(index, seed, work, modalities[index % len(modalities)])
     return indices
@@ -173,8 +174,8 @@ def _write_pair(index: int, seed: int, work: Piecework, modality: Modality) -> N
 
 
 def _build(number: int, modality: Modality, rng: np.random.Generator) -> Build:
-    """Draw who is scanned: for CT with the arms beside the head, mostly with a tumour of the liver."""
-    build = draw_build(number, **({"arms": "up"} if modality == "CT" else {}))
+    """Draw who is scanned, mostly with a tumour of the liver; for CT with the arms beside the head."""
+    build = draw_build(number, arms="up") if modality == "CT" else draw_build(number)
     found = build.findings - TAKEN_OUT
     if rng.random() < TUMOUR_SHARE:
         found |= {TUMOUR_FINDING}

@@ -6,7 +6,7 @@ reads beside them; `OUT/labels.parquet` says more of each volume.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +17,10 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from radnet.config import VolumesConfig
-from radnet.errors import SourceError
+from radnet.errors import ExecutorError, SourceError
 from radnet.executors import Crashed, Progress, Workers, map_chunks, silent
 from radnet.synthetic.anatomy import Body, make_body
-from radnet.synthetic.arrays import Arrays, keep_freed_memory, on_host
+from radnet.synthetic.arrays import Arrays, on_host
 from radnet.synthetic.sampling import prepare
 from radnet.synthetic.volume_tables import write_workspace_tables
 from radnet.synthetic.volumes import Design, LabelledVolume, draw_volume
@@ -87,6 +87,7 @@ def write_volumes(
 
     Raises:
         SourceError: If the folder holds something already, or no volumes or bodies are asked for.
+        ExecutorError: If a worker dies, or none can be started.
     """
     out = Path(out)
     if count < 1 or bodies < 1:
@@ -94,22 +95,17 @@ def write_volumes(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SourceError(f"{out} is not an empty folder; name another, or delete it first")
     design, arrays = design or Design(varied_intensity=False), Arrays(device)
-    if design.averaged_to and any(n > m for n, m in zip(design.averaged_to, design.shape, strict=True)):
-        raise SourceError(f"volumes have {design.shape} slices, rows and columns; no more can be kept")
     store = out / STORE_NAME
     store.mkdir(parents=True)
     body_seeds = [seed * 1000 + index for index in range(bodies)]
     config = VolumesConfig(shape=design.averaged_to or design.shape)
-    keep_freed_memory()
     index_rows: list[dict[str, Any]] = []
     label_rows: list[dict[str, Any]] = []
     # how many threads share a matrix product changes its last bits
     with threadpool_limits(1), ThreadPoolExecutor(_threads(arrays, workers)) as pool:
         for first, numbers in _shared_out(count, bodies):
             seeds = body_seeds[first : first + BODIES_AT_A_TIME]
-            drawn = _bodies(seeds, weight_kg, workers)
-            subjects = [prepare(body, arrays, number) for number, body in enumerate(drawn, first)]
-            draw = partial(draw_volume, subjects, seed, design=design, first_body=first)
+            draw = _draw(_bodies(seeds, weight_kg, workers), arrays, seed, design, first)
             for start in range(0, len(numbers), config.shard_volumes):
                 some = numbers[start : start + config.shard_volumes]
                 chunk = list(pool.map(draw, some))
@@ -117,17 +113,28 @@ def write_volumes(
                 index_rows += _write_shard(store, chunk, names, config)
                 label_rows += [_labels(volume, name) for volume, name in zip(chunk, names, strict=True)]
                 progress(len(index_rows), count)
+            del draw  # it holds the bodies, and the next ones need the room
     write_table(pl.DataFrame(index_rows, schema=VOLUME_COLUMNS), store / INDEX_NAME)
     write_table(pl.DataFrame(label_rows, schema=LABEL_COLUMNS), out / LABELS_NAME)
     write_workspace_tables(out, label_rows, body_seeds, f"synthetic-{seed}")
     return VolumesSummary(store, out / LABELS_NAME, bodies, count)
 
 
+def _draw(
+    bodies: Sequence[Body], arrays: Arrays, seed: int, design: Design, first: int
+) -> Callable[[int], LabelledVolume]:
+    """Prepare bodies, and return what draws a volume of them by its number."""
+    subjects = [prepare(body, arrays, number) for number, body in enumerate(bodies, first)]
+    return partial(draw_volume, subjects, seed, design=design, first_body=first)
+
+
 def _shared_out(count: int, bodies: int) -> Iterator[tuple[int, range]]:
     """Share volumes out among groups of bodies: the first body of each, and the numbers of its volumes."""
     for first in range(0, bodies, BODIES_AT_A_TIME):
         last = min(first + BODIES_AT_A_TIME, bodies)
-        yield first, range(count * first // bodies, count * last // bodies)
+        numbers = range(count * first // bodies, count * last // bodies)
+        if numbers:
+            yield first, numbers
 
 
 def _threads(arrays: Arrays, workers: Workers) -> int:
@@ -141,14 +148,18 @@ def _bodies(seeds: Sequence[int], weight_kg: float | None, workers: Workers) -> 
     made: dict[int, Body] = {}
     for some in map_chunks(make, ([seed] for seed in seeds), workers):
         if isinstance(some, Crashed):
-            raise SourceError(f"the process that drew body {some.item} ended; is there memory enough?")
+            raise ExecutorError(
+                f"the worker that drew body {some.item} died, perhaps for want of memory; delete the folder "
+                "and give the same command with fewer --workers"
+            )
         made |= some
     return [made[seed] for seed in seeds]
 
 
 def _draw_bodies(seeds: Sequence[int], weight_kg: float | None) -> dict[int, Body]:
     given: dict[str, Any] = {} if weight_kg is None else {"weight_kg": weight_kg}
-    return {seed: make_body(seed, "F" if seed % 2 else "M", **given) for seed in seeds}
+    with threadpool_limits(1):  # as of the products above
+        return {seed: make_body(seed, "F" if seed % 2 else "M", **given) for seed in seeds}
 
 
 def _write_shard(

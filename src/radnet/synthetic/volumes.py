@@ -55,7 +55,7 @@ class Design:
         shape: Slices, rows, columns of a volume.
         averaged_to: Slices, rows, columns that are kept of it, each voxel the mean of those that it covers,
             as smaller networks see volumes; None keeps all. Rows and columns are averaged before the noise's
-            magnitude is taken, which saves half of the work.
+            magnitude and the window of MR are taken, which saves half of the work.
         spread: How far patients' tissues lie from the table.
         intensity: Windows as the default configuration has them, or varied among those in use.
     """
@@ -66,6 +66,17 @@ class Design:
     averaged_to: tuple[int, int, int] | None = None
     spread: Spread = Spread()  # noqa: RUF009 - frozen
     varied_intensity: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse to keep more voxels than there are.
+
+        Raises:
+            RadnetError: If `averaged_to` is larger than `shape`.
+        """
+        kept = self.averaged_to or self.shape
+        if any(n > m for n, m in zip(kept, self.shape, strict=True)):
+            shapes = [",".join(map(str, shape)) for shape in (self.shape, kept)]
+            raise RadnetError(f"volumes have {shapes[0]} slices, rows and columns; not {shapes[1]} to keep")
 
 
 @dataclass(frozen=True)

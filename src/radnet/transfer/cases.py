@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,7 +28,9 @@ from radnet.volumes.intensity import Window, choose_window, grey_levels
 Layout = Literal["listed", "lits", "decathlon", "nnunet", "pairs", "dicom_seg", "dicom_series", "dicom_png"]
 
 DETAIL: Final = 1.5
-"""Times finer than the window's planes that scans are kept."""
+"""Times finer than the window's planes that scans are kept for training."""
+FINER: Final = 2
+"""Times finer that planes are made for a second pass, which looks at a part of them."""
 FORMAT: Final = 1
 """Grows when the same files would give other voxels."""
 
@@ -95,13 +98,22 @@ PAPER: Final = Preparation()
 """As in the paper, but for its intensity."""
 
 
-def preparation_for(spec: SegmenterSpec) -> Preparation:
-    """Return how scans are prepared for a trained segmenter."""
-    matrix = math.ceil(DETAIL * max(spec.window[1:]))
+def segmenter_preparation(
+    spec: SegmenterSpec, again: bool | None = None, others: Sequence[int] = ()
+) -> Preparation:
+    """Return how new scans are prepared for a trained segmenter.
+
+    Args:
+        spec: The segmenter's.
+        again: Whether the box around the first mask is looked at again; None does as the spec says.
+        others: Rows and columns that other networks see of the same planes.
+    """
+    second = spec.second_pass == "on" if again is None else again
+    matrix = max(*spec.window[1:], *others) * (FINER if second else 1)
     return Preparation(spec.slice_mm, matrix, spec.intensity, spec.ct_window, spec.mr_percentiles)
 
 
-def preparation_of(settings: TransferConfig, grey: VolumesConfig) -> Preparation:
+def training_preparation(settings: TransferConfig, grey: VolumesConfig) -> Preparation:
     """Return how scans are prepared for a training with these settings."""
     matrix = settings.matrix or math.ceil(DETAIL * max(settings.window[1:]))
     return Preparation(settings.slice_mm, matrix, grey.intensity, grey.ct_window, grey.mr_percentiles)

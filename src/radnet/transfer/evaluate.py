@@ -12,23 +12,26 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radnet.errors import CaseError, RadnetError
+from radnet.errors import CaseError, NetworkError, RadnetError
 from radnet.executors import Progress, silent
 from radnet.masks.components import largest_component
+from radnet.networks.folder import SHIPPED_FOLDER
 from radnet.networks.segmenter import Segmenter, load_segmenter
 from radnet.networks.windows import cover_windows
-from radnet.transfer.cases import Case, preparation_for
+from radnet.transfer.cases import Case, segmenter_preparation
 from radnet.transfer.grid import Mask
 from radnet.transfer.mask import mask_of
 from radnet.transfer.readers import prepare_case, survey
-from radnet.transfer.samples import Example, Proposals
 from radnet.transfer.scores import Scores, score_mask
 from radnet.workspace import write_text
+
+if TYPE_CHECKING:
+    from radnet.transfer.samples import Example, Proposals
 
 EVALUATION: Final = "evaluation"
 CASES_NAME: Final = "cases.csv"
@@ -57,7 +60,7 @@ class CaseScore:
 
 @dataclass(frozen=True, slots=True)
 class MeasureSummary:
-    """What `measure_segmenter` found.
+    """What `measure_segmenter` found; means and medians are of scans.
 
     Attributes:
         scans: Measured.
@@ -69,7 +72,7 @@ class MeasureSummary:
         hd95_mm: Mean.
         surface_dice: Mean, at `scores.TOLERANCE_MM`.
         failures: Masks with a Dice below 0.5.
-        seconds: A scan, network and resampling alone.
+        seconds: Median of a scan, reading and scoring left out.
         table: A row a scan.
     """
 
@@ -91,27 +94,35 @@ def measure_segmenter(
     data: Path | str,
     name: str | None = None,
     labels: Sequence[int] | None = None,
+    out: Path | None = None,
     progress: Progress = silent,
 ) -> MeasureSummary:
-    """Outline scans all over, and compare with their masks on the scans' own voxels.
+    """Outline scans all over, as `radnet predict --outline` does, and compare with their masks.
+
+    Masks are compared on the scans' own voxels. Whether a scan trained the segmenter is for the caller to
+    know.
 
     Args:
         segmenter: Its folder, or the name of one that comes with RADNet.
-        data: Scans and masks, in any layout of `radnet.transfer.readers`; none of them may have trained it.
-        name: Folder under `evaluation` in the segmenter's; by default that of the data.
+        data: Scans and masks, in any layout of `radnet.transfer.readers`.
+        name: Of the measurement; by default that of the data's folder.
         labels: Numbers in the masks that are the organ, where the data does not name them.
+        out: Folder in which `evaluation/NAME/cases.csv` has each scan and what was left out; by default the
+            segmenter's own.
         progress: Called with scans done.
-
-    Returns:
-        Means; `SEGMENTER/evaluation/NAME/cases.csv` has each scan and what was left out.
 
     Raises:
         CaseError: If no scan can be used.
-        NetworkError: If the segmenter cannot be loaded.
+        NetworkError: If the segmenter cannot be loaded, or comes with RADNet and `out` is not given.
+        OSError: If the folder cannot be written; known before the first scan.
     """
     loaded = load_segmenter(segmenter)
     spec = loaded.spec
-    wanted = preparation_for(spec)
+    if out is None and loaded.folder.parent == SHIPPED_FOLDER:
+        raise NetworkError(f"{loaded.folder.name} comes with RADNet: say where its measurements go")
+    table = (out or loaded.folder) / EVALUATION / (name or Path(data).resolve().name) / CASES_NAME
+    table.parent.mkdir(parents=True, exist_ok=True)
+    wanted = segmenter_preparation(spec)
     found = survey(data, spec.organ, labels)
     left_out, rows, scores, seconds = list(found.left_out), [], [], []
     for number, files in enumerate(found.cases, 1):
@@ -128,8 +139,6 @@ def measure_segmenter(
         progress(number, len(found.cases))
     if not scores:
         raise CaseError(f"{data}: no scan could be measured; the first: {': '.join(left_out[0])}")
-    table = Path(loaded.folder) / EVALUATION / (name or Path(data).resolve().name) / CASES_NAME
-    table.parent.mkdir(parents=True, exist_ok=True)
     columns = ("case", *Scores.__slots__, "left_out")
     blank = [None] * len(Scores.__slots__)
     write_rows(table, columns, [*rows, *((case, *blank, reason) for case, reason in left_out)])

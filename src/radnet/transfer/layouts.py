@@ -2,7 +2,7 @@
 
 Nothing is read but names and dataset.json. What has no partner is kept with its reason, never dropped. Names
 of files become names of cases; a table `cases.csv` in the folder (columns image and mask, and if wanted case,
-patient, modality) says what names do not.
+patient, modality, labels) says what names do not; labels are numbers with blanks between.
 """
 
 from __future__ import annotations
@@ -256,13 +256,16 @@ def _listed(data: Path, organ: str, labels: Sequence[int] | None, modality: str 
                 raise CaseError(f"{table}, line {number}: {path} is not there")
         name = row.get("case") or _stem(image)
         kind = row.get("modality") or modality
+        own = (row.get("labels") or "").split()
+        if not all(word.isdecimal() and int(word) for word in own):
+            raise CaseError(f"{table}, line {number}: labels are whole numbers above 0 with blanks between")
         cases.append(
             CaseFiles(
                 case_id=_safe(name),
                 patient_id=row.get("patient") or patient_of(_safe(name)),
                 image=(str(image),),
                 mask=(str(mask),),
-                labels=tuple(labels or ()),
+                labels=tuple(labels or map(int, own)),
                 organ=organ,
                 layout="listed",
                 modality=kind,

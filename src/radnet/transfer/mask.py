@@ -1,4 +1,4 @@
-"""From probabilities on the network's grid to a mask on the scan's: of new scans, and of those that are scored."""
+"""From probabilities on the network's grid to a mask on the scan's, of scans new or scored."""
 
 from __future__ import annotations
 

@@ -15,21 +15,18 @@ from typing import Any, Final
 import numpy as np
 
 from radnet.errors import NetworkError
-from radnet.networks.folder import CARD_NAME
 from radnet.networks.inference import Floats, Grey
 from radnet.networks.segmenter import load_segmenter
-from radnet.networks.ship import ship_segmenter
+from radnet.networks.ship import PARITY, complete_card, made_aside, ship_segmenter
 from radnet.networks.windows import cover, slide
-from radnet.transfer.cases import preparation_for
+from radnet.transfer.cases import segmenter_preparation
 from radnet.transfer.evaluate import CASES_NAME, EVALUATION
 from radnet.transfer.readers import prepare_cases, survey
-from radnet.workspace import write_text
 
 COMPARED_SCANS: Final = 8
 """Scans in whose windows 16 and 32 bits are compared."""
 LEAST_OVERLAP: Final = 0.995
 """Dice of the two, below which nothing is shipped."""
-_PARITY: Final = "<!-- parity -->"
 
 
 def ship_segmenter_run(
@@ -66,17 +63,18 @@ def ship_segmenter_run(
         windows.extend(some)
         return np.zeros(some.shape, np.float32)
 
-    for case in prepare_cases(files, preparation_for(segmenter.spec)).cases:
+    for case in prepare_cases(files, segmenter_preparation(segmenter.spec)).cases:
         shape = segmenter.spec.window
         slide(keep, case.image, shape, cover(len(case.image), shape[0], segmenter.spec.overlap))
-    data_told = {**told, **segmenter.metadata.get("training_data", {})}
-    found = ship_segmenter(
-        run, out, windows, data_told, f"{measured_markdown(run, evaluations)}\n\n{_PARITY}"
-    )
-    if found["overlap"] < LEAST_OVERLAP:
-        raise NetworkError(f"{out}: its masks overlap with those of {run} by {found['overlap']:.3f} alone")
-    card = (out / CARD_NAME).read_text("utf-8")
-    write_text(out / CARD_NAME, card.replace(_PARITY, _parity(found)))
+    training_data = {**told, **segmenter.metadata.get("training_data", {})}
+    measured = f"{measured_markdown(run, evaluations)}\n\n{PARITY}"
+    with made_aside(out) as made:
+        found = ship_segmenter(run, made, windows, training_data, measured)
+        if found["overlap"] < LEAST_OVERLAP:
+            raise NetworkError(
+                f"{out}: its masks overlap with those of {run} by {found['overlap']:.3f} alone"
+            )
+        complete_card(made, _parity(found))
     return found
 
 
@@ -101,7 +99,7 @@ def measured_markdown(run: Path, evaluations: Sequence[str]) -> str:
             f"| {name} | {len(rows)} | {dice.mean():.3f} | {np.median(dice):.3f} | {dice.min():.3f} "
             f"| {hd95:.1f} | {failed} |"
         )
-    return "\n".join(lines) + "\n\nOn the scans' own voxels; none of these scans trained it."
+    return "\n".join(lines) + "\n\nOn the scans' own voxels; it was trained on none of them."
 
 
 def _parity(found: Mapping[str, Any]) -> str:

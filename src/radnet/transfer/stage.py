@@ -19,7 +19,7 @@ from radnet.networks.model import load_model
 from radnet.networks.segmenter import load_segmenter, update_card
 from radnet.networks.spec import NetworkSpec
 from radnet.transfer.backbone import MEDICALNET_SUFFIX, read_backbone
-from radnet.transfer.cases import Case, preparation_of
+from radnet.transfer.cases import Case, training_preparation
 from radnet.transfer.evaluate import CaseScore, evaluate_segmenter, write_rows
 from radnet.transfer.proposal import REGION_OF, Rule, propose, report_proposals
 from radnet.transfer.readers import prepare_cases, survey
@@ -89,7 +89,7 @@ def transfer_organ(
     grey = config.volumes.model_copy(update={"intensity": backbone.spec.intensity})
     files = survey(data, settings.organ, labels)
     split = split_cases(files.cases, out / SPLIT_NAME, settings.seed)
-    prepared = prepare_cases(files.cases, preparation_of(settings, grey), cache, progress("prepare"))
+    prepared = prepare_cases(files.cases, training_preparation(settings, grey), cache, progress("prepare"))
     left_out = (*files.left_out, *prepared.left_out)
     write_rows(out / LEFT_OUT_NAME, ("case", "reason"), left_out)
     known = {case.case_id: case for case in prepared.cases}

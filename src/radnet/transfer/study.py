@@ -24,7 +24,7 @@ from radnet.executors import Crashed, Progress, Shard, Workers, map_chunks, sile
 from radnet.networks.folder import WEIGHTS_NAME, read_config
 from radnet.studies import ArmConfig, StudyConfig, size_name
 from radnet.tables import read_table, write_table
-from radnet.transfer.cases import Case, CaseFiles, Preparation, files_digest, preparation_of
+from radnet.transfer.cases import Case, CaseFiles, Preparation, files_digest, training_preparation
 from radnet.transfer.proposal import REGION_OF, Proposal, Rule, propose, report_proposals
 from radnet.transfer.readers import prepare_cases, survey
 from radnet.transfer.study_grid import Run, make_splits, plan_runs
@@ -170,7 +170,7 @@ def gather(
     settings, spec = config.transfer, read_config(model)["network"]
     grey = config.volumes.model_copy(update={"intensity": spec.intensity})
     found = survey(data, settings.organ, labels)
-    wanted = preparation_of(settings, grey)
+    wanted = training_preparation(settings, grey)
     prepared = prepare_cases(found.cases, wanted, out / CACHE, progress)
     usable = {case.case_id for case in prepared.cases}
     proposals, report = None, None
