@@ -16,10 +16,10 @@ run=$folder/run
 
 [ -e "$folder/livers/truth.csv" ] || radnet synthesize "$folder/livers" --preset livers --patients 96 --seed 31
 [ -e "$folder/strangers/truth.csv" ] || radnet synthesize "$folder/strangers" --preset livers --patients 12 --seed 32
-radnet transfer "$folder/livers" --model "$model" --out "$run" --config "$root/recipes/small-liver.toml" --labels 1,2
+radnet transfer "$folder/livers" --model "$model" --out "$run" --config "$root/recipes/small-liver.toml"
 
 names=
-for set in "$@" "synthetic=$folder/strangers:1,2"; do
+for set in "$@" "synthetic=$folder/strangers"; do
     name=${set%%=*} place=${set#*=}
     data=${place%:*} labels=
     [ "$data" = "$place" ] || labels=${place##*:}
@@ -39,6 +39,6 @@ told = {
     "What": "synthetic CT and MR of parametric bodies drawn from seeds; no scan and no mask of any person",
     "Made by": "recipes/synthetic.sh, then recipes/small-liver.sh",
 }
-print(json.dumps(ship_segmenter_run(run, data, out, told, names, (1, 2)), indent=1))
+print(json.dumps(ship_segmenter_run(run, data, out, told, names), indent=1))
 PYTHON
 cat "$out/README.md"
