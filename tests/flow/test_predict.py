@@ -356,7 +356,7 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
         (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing"),
         (lambda folder: (folder / "config.json").unlink(), "config.json is missing"),
         (lambda folder: (folder / "model.onnx").write_bytes(b"no onnx"), "is damaged or incomplete"),
-        (lambda folder: shutil.rmtree(folder), "no such model folder.*RADNet brings small"),
+        (lambda folder: shutil.rmtree(folder), "no such model folder.*RADNet brings liver, small"),
     ],
     ids=["weights", "config", "graph", "folder"],
 )
