@@ -26,7 +26,7 @@ from radnet.executors import Shard, Workers
 from radnet.networks.folder import SHIPPED_FOLDER
 from radnet.networks.model import load_model
 from radnet.networks.segmentation import SegmentationNetwork
-from radnet.networks.segmenter import save_segmenter
+from radnet.networks.segmenter import load_segmenter, save_segmenter
 from radnet.networks.segmenter_spec import make_segmenter_spec
 from radnet.pipeline import run_pipeline, status
 from radnet.predict import parts
@@ -426,6 +426,18 @@ def test_the_organ_is_outlined_beside_the_labels(archive: Path, tmp_path: Path) 
     predicted = pl.read_parquet(tmp_path / "p.parquet")
     assert set(outlines["stack_id"]) == set(predicted["stack_id"])
     assert set(outlines["kind"]) == {"dicom", "nifti"}
+
+
+def test_the_shipped_segmenter_outlines_where_none_is_named(archive: Path, tmp_path: Path) -> None:
+    asked = ["predict", str(archive), "--out", str(tmp_path / "p.parquet"), "--executor", "serial", "--json"]
+    done = CliRunner().invoke(app, [*asked, "--outline"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["outline"]
+    assert found["organ"] == "liver"
+    assert found["n_series"] == len(pl.read_parquet(tmp_path / "p.parquet"))
+    shipped = load_segmenter()
+    assert shipped.backend.name != "torch"
+    assert shipped.metadata["training_data"]["What"].startswith("synthetic")
 
 
 def test_a_segmenter_without_an_order_to_outline_is_refused(archive: Path) -> None:

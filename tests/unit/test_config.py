@@ -74,6 +74,7 @@ def test_all_faults_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> Non
     ("text", "match"),
     [
         ("policy = 'papers'", "policy is 'papers'; it must be 'default' or 'paper'"),
+        ("[pretrain]\nclose_up = [0.6, 0.4]", "close_up: .*0.6 is not below 0.4"),
         ("[labels]\nkeep_sequences = ['t1_sa']", "unknown word 't1_sa'; did you mean 't1_se'"),
         ("[labels]\nkeep_geometries = ['unifrom']", "did you mean 'uniform'"),
         ("[volumes]\nct_window = [200, -100]", "volumes.ct_window: 200 must be below -100"),
@@ -89,6 +90,7 @@ def test_all_faults_are_told_at_once_with_the_nearest_key(tmp_path: Path) -> Non
     ],
     ids=[
         "policy",
+        "close-up",
         "sequence",
         "geometry",
         "window",

@@ -69,6 +69,11 @@ def test_the_histogram_tells_how_common_levels_are_and_not_where() -> None:
     assert not torch.equal(network.embed(volume), network.embed(volume * 0.5))
 
 
+def test_a_close_up_is_for_resnets() -> None:
+    with pytest.raises(NetworkError, match="'segresnet' has no close_up"):
+        build_network(make_spec("segresnet", input_shape=SMALL, close_up=(0.4, 0.6)))
+
+
 @pytest.mark.parametrize("levels", [(0.6, 0.4), (0.5, 0.5), (-0.1, 0.5), (0.5, 1.1)])
 def test_a_close_up_must_lie_within_the_grey_levels(levels: tuple[float, float]) -> None:
     with pytest.raises(NetworkError, match="close_up"):

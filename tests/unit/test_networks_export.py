@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from exported_networks import SHAPE, SPEC
 
 from radnet.config import VolumesConfig
 from radnet.errors import NetworkError, WorkspaceError
@@ -25,18 +26,6 @@ from radnet.networks.spec import make_spec
 from radnet.volumes.merge import merge_parts
 from radnet.volumes.parts import Parts
 from radnet.volumes.shards import digest_of, pack
-
-SHAPE = (16, 32, 32)
-SPEC = make_spec(
-    "resnet10",
-    width=8,
-    embedding=12,
-    input_shape=SHAPE,
-    close_up=(0.3, 0.7),
-    histogram=8,
-    spacing_mean_mm=4.0,
-    spacing_std_mm=2.0,
-)
 
 
 def trained(spec: Any = SPEC, seed: int = 0) -> LabelNetwork:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from exported_networks import SHAPE, SPEC
 from safetensors.torch import load_file
 
 from radnet.errors import NetworkError
@@ -23,19 +24,7 @@ from radnet.networks.segmentation import build_segmentation
 from radnet.networks.segmenter import load_segmenter, save_segmenter
 from radnet.networks.segmenter_spec import SegmenterSpec
 from radnet.networks.ship import ship_model, ship_segmenter
-from radnet.networks.spec import make_spec
 
-SHAPE = (16, 32, 32)
-SPEC = make_spec(
-    "resnet10",
-    width=8,
-    embedding=12,
-    input_shape=SHAPE,
-    close_up=(0.3, 0.7),
-    histogram=8,
-    spacing_mean_mm=4,
-    spacing_std_mm=2,
-)
 GREY = np.random.default_rng(1).integers(0, 256, (4, *SHAPE), dtype=np.uint8)
 
 

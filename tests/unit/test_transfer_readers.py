@@ -118,6 +118,13 @@ def test_a_table_says_what_names_do_not(tmp_path):
     )
     (case,) = find_cases(tmp_path, "liver")
     assert (case.case_id, case.patient_id, case.modality, case.layout) == ("k1", "p1", "MR", "listed")
+    table = "image,mask,labels\nx/one.nii.gz,x/one-organ.nii.gz,"
+    (tmp_path / "cases.csv").write_text(f"{table}1 2\n")
+    assert find_cases(tmp_path, "liver")[0].labels == (1, 2)
+    assert find_cases(tmp_path, "liver", (3,))[0].labels == (3,)
+    (tmp_path / "cases.csv").write_text(f"{table}liver\n")
+    with pytest.raises(CaseError, match="line 2: labels are whole numbers"):
+        find_cases(tmp_path, "liver")
     (tmp_path / "cases.csv").write_text("image,mask\nx/one.nii.gz,x/gone.nii.gz\n")
     with pytest.raises(CaseError, match=r"line 2: .*gone.nii.gz is not there"):
         find_cases(tmp_path, "liver")
