@@ -26,6 +26,8 @@ from radnet.pipeline import run_pipeline
 from radnet.predict import outline
 from radnet.predict.outline import COLUMNS, EXPLANATIONS, outline_series
 from radnet.terms import REGIONS
+from radnet.transfer.grid import Grid
+from radnet.transfer.mask import mask_of
 from radnet.transfer.proposal import Rule
 
 ORGAN_GREY = 137
@@ -311,9 +313,6 @@ def test_every_reason_is_documented():
 
 def test_a_mask_keeps_its_size_whatever_the_threshold(tmp_path):
     """Probabilities are stretched so that the segmenter's threshold cuts where it says."""
-    from radnet.transfer.grid import Grid
-    from radnet.transfer.mask import mask_of
-
     grid = Grid((8, 16, 16), np.diag([4.0, 3.0, 3.0, 1.0]))
     ramp = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (8, 16, 1))
     for threshold in (0.2, 0.5, 0.8):
@@ -322,3 +321,13 @@ def test_a_mask_keeps_its_size_whatever_the_threshold(tmp_path):
     island = ramp.copy()
     island[:2, :2, 0] = 1
     assert mask_of(island, 0.5, grid, grid)[0, 0, 0] == 0
+
+
+def test_the_border_is_cut_where_the_probability_says():
+    """Beside the last column inside lies one of 0.4; half a voxel towards it there is still 0.55."""
+    coarse = Grid((4, 16, 16), np.diag([4.0, 4.0, 4.0, 1.0]))
+    fine = Grid((4, 32, 32), np.array([[4.0, 0, 0, 0], [0, 2, 0, -1], [0, 0, 2, -1], [0, 0, 0, 1]]))
+    probabilities = np.zeros((4, 16, 16), np.float32)
+    probabilities[:, :, :8], probabilities[:, :, 8] = 1.0, 0.4
+    mask = mask_of(probabilities, 0.5, coarse, fine)
+    assert set(mask.sum(2).ravel()) == {17}
