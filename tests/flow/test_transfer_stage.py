@@ -150,6 +150,7 @@ def test_the_command_measures_and_refuses_what_holds_no_scan(data: Path, done: P
     found = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
     assert found.returncode == 2
     assert "Traceback" not in found.stderr
+    assert not (done / "evaluation" / tmp_path.name).exists()
 
 
 def test_what_comes_with_the_package_is_measured_elsewhere(

@@ -37,7 +37,7 @@ from radnet.volumes.resize import averaging_shares, blank_slices
 NO_REGION: Final = "none"
 """Stands beside the nine regions for examinations that cover none."""
 HEAD_SEQUENCES: Final = ("t1_flair", "t2_flair")
-"""Sequences that are made of heads and spines alone: elsewhere no fluid needs to be dark."""
+"""Sequences of examinations that cover a part of the head, or no region at all."""
 HEAD_REGIONS: Final = ("brain", "upper_head_neck", "lower_head_neck", NO_REGION)
 PATIENTS_OF_A_BUILD: Final = 8
 """How often the tissues of a body are drawn anew, as those of another patient of the same build."""

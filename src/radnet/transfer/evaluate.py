@@ -120,10 +120,10 @@ def measure_segmenter(
     spec = loaded.spec
     if out is None and loaded.folder.parent == SHIPPED_FOLDER:
         raise NetworkError(f"{loaded.folder.name} comes with RADNet: say where its measurements go")
+    found = survey(data, spec.organ, labels)
     table = (out or loaded.folder) / EVALUATION / (name or Path(data).resolve().name) / CASES_NAME
     table.parent.mkdir(parents=True, exist_ok=True)
     wanted = segmenter_preparation(spec)
-    found = survey(data, spec.organ, labels)
     left_out, rows, scores, seconds = list(found.left_out), [], [], []
     for number, files in enumerate(found.cases, 1):
         try:
